@@ -1,0 +1,20 @@
+"""SQLite by default, PostgreSQL by DATABASE_URL."""
+
+from .env import DATA_DIR, env
+
+__all__ = ["DATABASES"]
+
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'hotfixdash.sqlite3'}")}
+_default = DATABASES["default"]
+
+if _default["ENGINE"].endswith("sqlite3"):
+    # IMMEDIATE takes the write lock when a transaction begins, so that two writers queue
+    # instead of failing half-way; with WAL, readers never wait for them.
+    _default["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    }
+else:
+    _default["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
+    _default["CONN_HEALTH_CHECKS"] = True

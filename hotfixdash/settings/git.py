@@ -1,0 +1,14 @@
+"""Where mirrors lie and which remotes are allowed."""
+
+from .env import DATA_DIR, env
+
+__all__ = ["EVIDENCE_DIR", "GIT_ALLOWED_ROOTS", "GIT_ALLOW_PRIVATE_HOSTS", "GIT_TIMEOUT", "MIRROR_DIR"]
+
+MIRROR_DIR = DATA_DIR / "mirrors"
+EVIDENCE_DIR = DATA_DIR / "evidence"
+GIT_ALLOWED_ROOTS = env.list("GIT_ALLOWED_ROOTS", default=[str(DATA_DIR / "demo")])
+"""Local folders below which the web may track repositories by path."""
+GIT_ALLOW_PRIVATE_HOSTS = env.list("GIT_ALLOW_PRIVATE_HOSTS", default=[])
+"""Host names or networks (CIDR) on private addresses that remotes may name."""
+GIT_TIMEOUT = env.int("GIT_TIMEOUT", default=900)
+"""Seconds after which one git call is ended."""

@@ -1,0 +1,1 @@
+"""Models of incidents, post-mortems and drills."""

@@ -1,0 +1,1 @@
+"""Django admin: accounts' view of the rows, read-mostly."""

@@ -1,0 +1,84 @@
+"""The flow policy: which refs are production, which must receive every fix, how things are named."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+
+class Preset(StrEnum):
+    GITFLOW = "gitflow"
+    TRUNK = "trunk"
+    MAINTENANCE = "maintenance"
+
+    @property
+    def label(self) -> str:
+        return {"gitflow": "GitFlow", "trunk": "Trunk", "maintenance": "Maintenance lines"}[self.value]
+
+    @property
+    def says(self) -> str:
+        return {
+            "gitflow": "main is production; develop and open release branches must have every fix.",
+            "trunk": "Tags are production; main must have every fix.",
+            "maintenance": "Release lines are production; main and every newer line must have every fix.",
+        }[self.value]
+
+
+CHORE_PATHS = (
+    "CHANGELOG*", "CHANGES*", "HISTORY*", "NEWS*", "RELEASE_NOTES*", "RELEASENOTES*", "releasenotes/**",
+    "docs/releases/**", "VERSION", "*.po", "*.pot", "*.mo",
+)  # fmt: skip
+CHORE_SUBJECTS = (
+    r"^(chore(\(.*\))?: )?(release|bump(ed)?( the)? version|version bump|post-release)\b",
+    r"^(chore(\(.*\))?: )?prepare( for)? (release|development)\b",
+    r"^(\[[^]]+\] )?bump(ed)? version\b",
+    r"^v?\d+\.\d+(\.\d+)?([-.]?(a|b|rc|alpha|beta)\.?\d*)?( release)?\.?$",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FlowPolicy:
+    """Everything that differs between ways of working. Patterns are globs on short branch names unless named regex."""
+
+    preset: Preset = Preset.GITFLOW
+    production: tuple[str, ...] = ("main",)
+    """Branches (globs) or tags (`tags:v*`) that are production."""
+    targets: tuple[str, ...] = ("develop", "release/*")
+    """Branches that must contain every fix as long as they exist."""
+    hotfix_branches: tuple[str, ...] = ("hotfix/*", "hotfix-*", "fix/*", "bugfix/*")
+    release_branches: tuple[str, ...] = ("release/*", "releases/*", "release-*")
+    support_branches: tuple[str, ...] = ("support/*", "stable/*", "maint/*", "maintenance/*")
+    tag_pattern: str = r"^v?\d+(\.\d+){1,3}.*$"
+    """Regex: which tags are versions."""
+    ticket_pattern: str = r"\b[A-Z][A-Z0-9]{1,9}-\d+\b"
+    """Regex on branch names, subjects and bodies."""
+    ticket_url: str = ""
+    """Template with {ticket}; empty for no link."""
+    chore_paths: tuple[str, ...] = CHORE_PATHS
+    chore_subjects: tuple[str, ...] = CHORE_SUBJECTS
+    sla_hours: int = 48
+    """How long a merge-back may take."""
+
+    def as_data(self) -> dict[str, Any]:
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> FlowPolicy:
+        """Read stored data; unknown keys are ignored, missing ones take the preset's default."""
+        base = PRESETS[Preset(data.get("preset", Preset.GITFLOW))].as_data() | data
+        known = {f.name for f in fields(cls)}
+        clean: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in base.items() if k in known}
+        clean["preset"] = Preset(clean["preset"])
+        return cls(**clean)
+
+
+PRESETS: dict[Preset, FlowPolicy] = {
+    Preset.GITFLOW: FlowPolicy(),
+    Preset.TRUNK: FlowPolicy(preset=Preset.TRUNK, production=("tags:v*",), targets=("main",)),
+    Preset.MAINTENANCE: FlowPolicy(
+        preset=Preset.MAINTENANCE,
+        production=("stable/*", "support/*", "maint/*"),
+        targets=("main",),
+    ),
+}
