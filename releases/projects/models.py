@@ -36,6 +36,9 @@ class Project(models.Model):
         validators=[RegexValidator(r"^[a-z0-9][a-z0-9._-]*\Z", "Lower-case letters, digits, dots and dashes.")],
     )
     remote_url = models.CharField(max_length=500)
+    operator_path = models.BooleanField(
+        default=False, help_text="Added at the command line: a local path that lies outside the allowed roots."
+    )
     policy = models.JSONField(default=dict, help_text="A FlowPolicy as data; see releases/policies/flow.py.")
     visibility = models.CharField(max_length=12, choices=Visibility.choices, default=Visibility.MEMBERS)
     hook_secret = models.TextField(blank=True, help_text="Encrypted; signs POST /hooks/<project>.")
@@ -47,6 +50,9 @@ class Project(models.Model):
     # How the mirror is doing; written by fetch services only.
     fetched_at = models.DateTimeField(null=True, blank=True, help_text="Last fetch that succeeded.")
     judged_at = models.DateTimeField(null=True, blank=True, help_text="Verdicts are as of this moment.")
+    judged_key = models.CharField(
+        max_length=64, blank=True, help_text="Digest of the refs and the policy that the verdicts stand on."
+    )
     next_fetch_at = models.DateTimeField(null=True, blank=True, db_index=True)
     failures = models.PositiveIntegerField(default=0, help_text="Fetches failed in a row.")
     error_code = models.CharField(max_length=32, blank=True)
@@ -119,6 +125,9 @@ class FetchRun(models.Model):
     trigger = models.CharField(max_length=12, help_text="timer, webhook, person, first, command, retry")
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     queued_at = models.DateTimeField(default=timezone.now)
+    nudged_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a task was last sent for it; the sweep sends another after a while."
+    )
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
