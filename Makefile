@@ -1,0 +1,51 @@
+# `make run` starts everything; `make test` and `make check` are what a change must pass.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(PYTHON) requirements/install.py
+PYTEST := $(BIN)/pytest
+WORKERS ?= 2
+
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help install install-runtime run test test-full check bench lock clean
+
+help:
+	@echo "make run                 start on http://127.0.0.1:8000 with a demo (HOST, PORT, DATA_DIR)"
+	@echo "make run REPO=<path|URL> track that repository at once"
+	@echo "make test                every test, against real git, PostgreSQL, broker, worker and browser"
+	@echo "make test-full           the same with the long kill-and-race runs"
+	@echo "make check               style, types, import directions, migrations, templates, compose file"
+	@echo "make bench               the measurements in docs/performance.md"
+	@echo "make lock                pin the newest allowed packages, with hashes"
+	@echo "make clean               remove .venv and caches (never var/)"
+
+install:
+	@$(INSTALL) dev
+
+install-runtime:
+	@$(INSTALL) runtime
+
+run: install-runtime
+	@exec $(BIN)/python manage.py serve --prepare $(if $(REPO),--track "$(REPO)")
+
+test: install
+	@$(BIN)/python tests/plugins/needs.py
+	@$(BIN)/python tests/plugins/passes.py -n $(WORKERS)
+
+test-full: install
+	@$(BIN)/python tests/plugins/needs.py
+	@$(BIN)/python tests/plugins/passes.py -n $(WORKERS) --long
+
+check: install
+	@$(BIN)/python tests/plugins/checks.py
+
+lock: install
+	@for set in bootstrap base dev; do \
+		$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --upgrade --python-version 3.11 \
+			requirements/$$set.in -o requirements/$$set.txt || exit 1; \
+	done
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis staticfiles
+	find . -name __pycache__ -type d -not -path './.venv/*' -exec rm -rf {} +

@@ -1,0 +1,91 @@
+"""Counts what really ran against PostgreSQL, the broker and the browser, and fails the run when a kind did not.
+
+`--require broker,browser` names the kinds that must have run, without a skip. ALLOW_SKIP=1 turns the failure
+into a warning. On SQLite, tests marked `postgres` are left out; with TEST_DATABASE=postgres every test that
+uses the database counts as one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+
+KINDS = ("postgres", "broker", "browser", "long")
+ON_POSTGRES = os.environ.get("TEST_DATABASE") == "postgres"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--require", default="", help="Kinds of tests that must have run, comma-separated.")
+    parser.addoption("--long", action="store_true", help="Run the tests marked long too.")
+
+
+def _kinds(item: pytest.Item) -> list[str]:
+    found = {mark.name for mark in item.iter_markers() if mark.name in KINDS}
+    if ON_POSTGRES and item.get_closest_marker("django_db"):
+        found.add("postgres")
+    return sorted(found)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    for item in items:
+        item.user_properties.append(("kinds", ",".join(_kinds(item))))
+        needs_postgres = item.get_closest_marker("postgres") and not ON_POSTGRES
+        needs_time = item.get_closest_marker("long") and not config.getoption("--long")
+        (left if needs_postgres or needs_time else kept).append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
+
+
+class Tally:
+    """Listens on the process that writes the summary."""
+
+    def __init__(self, required: list[str], *, forgiving: bool) -> None:
+        self.required = required
+        self.forgiving = forgiving
+        self.ran: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()
+        self.deselected: Counter[str] = Counter()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        kinds = dict(report.user_properties).get("kinds", "")
+        for kind in filter(None, str(kinds).split(",")):
+            if report.skipped:
+                self.skipped[kind] += 1
+            elif report.when == "call":
+                self.ran[kind] += 1
+
+    def problems(self) -> list[str]:
+        """What was required and did not run, in words."""
+        out = []
+        for kind in self.required:
+            if self.skipped[kind]:
+                out.append(f"{self.skipped[kind]} {kind} tests were skipped")
+            elif not self.ran[kind]:
+                out.append(f"no {kind} test ran")
+        return out
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.problems() and not self.forgiving and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        counts = [f"{kind} {self.ran[kind]}" for kind in KINDS if self.ran[kind] or kind in self.required]
+        if counts:
+            terminalreporter.write_line("ran for real: " + ", ".join(counts))
+        for problem in self.problems():
+            word = "warning (ALLOW_SKIP)" if self.forgiving else "FAILED"
+            terminalreporter.write_line(f"{word}: {problem}.", red=not self.forgiving, yellow=self.forgiving)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
+    required = [kind for kind in config.getoption("--require").split(",") if kind]
+    config.pluginmanager.register(Tally(required, forgiving=os.environ.get("ALLOW_SKIP") == "1"), "kinds-tally")
