@@ -1,0 +1,115 @@
+"""Guess a repository's flow policy from the names of its branches and tags. No git, no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from .flow import PRESETS, FlowPolicy, Preset
+from .names import matches
+
+DEVELOP = ("develop", "development", "dev", "devel", "next", "integration")
+MAIN = ("main", "master", "trunk", "default")
+PRODUCTION = ("main", "master", "production", "prod", "live", "stable", "release", "deploy", "trunk", "default")
+LINES = 3
+"""Maintenance lines taken as supported: the newest ones."""
+
+_LINE = re.compile(
+    r"^(?:(?P<prefix>stable|release|releases|rel|maint|maintenance|support|branch|series|unmaintained|lts|v)[-/_]?)?"
+    r"v?(?P<version>\d+(?:[._-]\d+){0,2})(?:[._-](?:x|stable|maint|lts|release|fixes))*$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A policy that fits the names found, and one sentence why."""
+
+    policy: FlowPolicy
+    why: str
+
+
+def guess_policy(refs: Iterable[str], tags: Iterable[str], head: str | None = None) -> FlowPolicy:
+    """The flow policy that the names of branches and tags suggest; see `guess` for the reason."""
+    return guess(refs, tags, head).policy
+
+
+def guess(refs: Iterable[str], tags: Iterable[str], head: str | None = None) -> Guess:
+    """GitFlow when there is a develop branch, maintenance when there are version lines, else trunk.
+
+    `refs` are branch names (short or full), `head` is the branch that HEAD names, if any.
+    """
+    branches = [re.sub(r"^refs/(?:heads|remotes/[^/]+)/", "", name) for name in refs]
+    versions = [re.sub(r"^refs/tags/", "", name) for name in tags]
+    head = re.sub(r"^refs/heads/", "", head) if head else None
+    known = set(branches)
+    develop = next((name for name in DEVELOP if name in known), None)
+    main = next((name for name in (head, *MAIN) if name and name in known and name != develop), None)
+    production = next((name for name in PRODUCTION if name in known), None)
+    lines = _lines(branches)
+    if develop and production:
+        found = _gitflow(branches, develop, production)
+    elif lines and (main or develop):
+        found = _maintenance(lines, main or develop or "")
+    else:
+        found = _trunk(versions, main or develop or (branches[0] if branches else "main"))
+    return replace(found, policy=replace(found.policy, tag_pattern=_tag_pattern(versions, found.policy.tag_pattern)))
+
+
+def _gitflow(branches: list[str], develop: str, production: str) -> Guess:
+    base = PRESETS[Preset.GITFLOW]
+    patterns = tuple(
+        pattern for pattern in base.release_branches if any(matches(name, (pattern,)) for name in branches)
+    )
+    policy = replace(base, production=(production,), targets=(develop, *(patterns or base.targets[1:])))
+    return Guess(policy, f"There is a {develop} branch beside {production}: GitFlow.")
+
+
+def _lines(branches: Sequence[str]) -> list[str]:
+    """Branches named like version lines, newest first; of mixed habits only the most common one."""
+    found: list[tuple[tuple[int, ...], str]] = []
+    prefixes: Counter[str] = Counter()
+    for name in branches:
+        line = _LINE.match(name)
+        if line and (line["prefix"] or re.search(r"[._-]", name)):
+            prefixes[(line["prefix"] or "").lower()] += 1
+            found.append((tuple(int(part) for part in re.split(r"[._-]", line["version"])), name))
+    if not found:
+        return []
+    habit = prefixes.most_common(1)[0][0]
+    kept = [(v, n) for v, n in found if ((m := _LINE.match(n)) and (m["prefix"] or "").lower() == habit)]
+    return [name for _version, name in sorted(kept, reverse=True)]
+
+
+def _maintenance(lines: list[str], main: str) -> Guess:
+    newest = tuple(lines[:LINES])
+    policy = replace(PRESETS[Preset.MAINTENANCE], production=newest, targets=(main,))
+    more = f", the newest {len(newest)} of {len(lines)}" if len(lines) > len(newest) else ""
+    return Guess(policy, f"There are version lines ({_and(newest)}{more}) beside {main}: maintenance lines.")
+
+
+def _tag_prefix(tags: Sequence[str]) -> str | None:
+    """What most version tags begin with; None when there are none."""
+    prefixes = Counter(found[1] for tag in tags if (found := re.match(r"^(\D*)\d+\.\d+", tag)))
+    return prefixes.most_common(1)[0][0] if prefixes else None
+
+
+def _tag_pattern(tags: Sequence[str], usual: str) -> str:
+    prefix = _tag_prefix(tags)
+    return usual if prefix in (None, "", "v") else rf"^{re.escape(prefix or '')}\d+(\.\d+){{1,3}}.*$"
+
+
+def _trunk(tags: list[str], main: str) -> Guess:
+    base = PRESETS[Preset.TRUNK]
+    prefix = _tag_prefix(tags)
+    versions = prefix is not None
+    glob = f"{prefix}*" if prefix is not None else base.production[0].removeprefix("tags:")
+    policy = replace(base, production=(f"tags:{glob}",), targets=(main,))
+    what = f"version tags ({glob})" if versions else "no version tag yet"
+    return Guess(policy, f"There is neither a develop branch nor version lines, only {main} and {what}: trunk.")
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
