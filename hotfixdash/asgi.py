@@ -1,8 +1,21 @@
 """ASGI entry point (uvicorn: pages and the events stream)."""
 
 import os
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hotfixdash.settings")
-application = get_asgi_application()
+_pages = get_asgi_application()
+
+from . import events  # noqa: E402 - the applications must be loaded first
+
+
+async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """The stream and the server's own life go past Django's handler; everything else is a page."""
+    if scope["type"] == "lifespan":
+        await events.lifespan(scope, receive, send)
+    elif scope["type"] == "http" and scope["path"] == "/events":
+        await events.events(scope, receive, send)
+    else:
+        await _pages(scope, receive, send)

@@ -78,6 +78,11 @@ class Project(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def in_trouble(self) -> bool:
+        """Its last fetch failed, for a reason that has a name."""
+        return self.failures > 0 and self.error_code != ""
+
 
 class Credential(models.Model):
     """What git needs to be let in; the secret is encrypted at rest and never shown again."""

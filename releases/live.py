@@ -1,0 +1,69 @@
+"""Telling open pages that something changed: a topic is at its next version, nothing more.
+
+Versions live in the broker, not in the database. When it forgets them, or is away, pages lose at most their
+liveliness: `hotfixdash.events` refreshes everything when its connection comes back.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from functools import cache
+
+import redis
+from django.conf import settings
+from django.db import transaction
+from redis.exceptions import RedisError
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "hotfixdash:live"
+"""Messages are `<topic> <version>`."""
+VERSION_KEY = "hotfixdash:version:"
+OVERVIEW = "overview"
+"""The topic of everything that spans projects."""
+
+# The number grows and the news goes out in one step, so that a reader never sees one without the other.
+_BUMP = """
+for i, topic in ipairs(ARGV) do
+  redis.call('PUBLISH', KEYS[1], topic .. ' ' .. redis.call('INCR', KEYS[2] .. topic))
+end
+"""
+
+
+def project_topic(project_pk: int) -> str:
+    """The topic of one project's pages."""
+    return f"project:{project_pk}"
+
+
+def publish(*topics: str) -> None:
+    """When the transaction commits (at once outside of one), move each topic on; never raises, the rows matter more."""
+    transaction.on_commit(lambda: publish_now(*topics), robust=True)
+
+
+def publish_now(*topics: str) -> bool:
+    """Move each topic on and tell the open pages; False when the broker is away."""
+    try:
+        _client(settings.REDIS_URL).eval(_BUMP, 2, CHANNEL, VERSION_KEY, *topics)
+    except (RedisError, OSError) as error:
+        log.warning("no live update of %s: the broker is away (%s)", ", ".join(topics), error)
+        return False
+    return True
+
+
+def versions(topics: Iterable[str]) -> dict[str, int]:
+    """The version each topic is at, 0 when unknown; for pages, which tell the stream what they show already."""
+    names = list(dict.fromkeys(topics))
+    if not names:
+        return {}
+    try:
+        values: list[bytes | None] = _client(settings.REDIS_URL).mget([VERSION_KEY + name for name in names])  # type: ignore[assignment]
+    except (RedisError, OSError):
+        return dict.fromkeys(names, 0)
+    return {name: int(value or 0) for name, value in zip(names, values, strict=True)}
+
+
+@cache
+def _client(url: str) -> redis.Redis:
+    """One pool per process and address; short timeouts, because nobody may wait for liveliness."""
+    return redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1)
