@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from .hunks import ConflictHunk
+
 
 class Code(StrEnum):
     """A verdict. Label, icon and tone stand here so that no page invents its own."""
@@ -104,9 +106,18 @@ class Preview:
     clean: bool
     conflicts: tuple[str, ...] = ()
     """Paths that conflict."""
+    changes_nothing: bool = False
+    """The pick would leave the target as it is."""
+    hunks: tuple[ConflictHunk, ...] = ()
+    """The first conflicting places, when they were read."""
 
     def as_data(self) -> dict[str, Any]:
-        return {"clean": self.clean, "conflicts": list(self.conflicts)}
+        return {
+            "clean": self.clean,
+            "conflicts": list(self.conflicts),
+            "changes_nothing": self.changes_nothing,
+            "hunks": [hunk.as_data() for hunk in self.hunks],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +196,8 @@ class Report:
     """Every production and target ref, as typed, with the object id it stood at."""
     fixes: list[FixReport]
     elapsed_seconds: float = 0.0
+    """From the question to the last verdict, without previews."""
+    preview_seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
     """Plain sentences about limits of this answer: shallow history, unreadable objects."""
 
