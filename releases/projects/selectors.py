@@ -1,0 +1,111 @@
+"""Projects as pages read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Max, Q, QuerySet
+
+from .models import FetchRun, Project, Ref, Release
+
+ACTIVE = (FetchRun.State.QUEUED.value, FetchRun.State.RUNNING.value)
+_DEFAULT_SLA_HOURS = 48
+
+
+@dataclass(slots=True)
+class ProjectRow:
+    """One project with its release in production and its mirror's health."""
+
+    pk: int
+    name: str
+    slug: str
+    preset: str
+    sla_hours: int
+    remote_url: str
+    visibility: str
+    created_at: datetime
+    fetched_at: datetime | None
+    judged_at: datetime | None
+    error_text: str
+    error_since: datetime | None
+    tag: str
+    tagged_at: datetime | None
+    """Since when the release in production is out: the tag's date, else when it was first seen."""
+    run_state: str = ""
+    """queued or running while it is being looked at."""
+    run_stage: str = ""
+
+    @property
+    def visibility_label(self) -> str:
+        return Project.Visibility(self.visibility).label
+
+
+_FIELDS = (
+    "pk", "name", "slug", "policy", "remote_url", "visibility", "created_at", "fetched_at", "judged_at", "error_text",
+    "error_since", "production_release__tag", "production_release__tagged_at", "production_release__first_seen_at",
+)  # fmt: skip
+
+
+def project_rows(projects: QuerySet[Project]) -> list[ProjectRow]:
+    """By name; one query."""
+    rows = []
+    for pk, name, slug, policy, url, visibility, created, *rest in projects.order_by("name").values_list(*_FIELDS):
+        fetched, judged, error, error_since, tag, tagged, seen = rest
+        rows.append(
+            ProjectRow(
+                pk,
+                name,
+                slug,
+                policy.get("preset", "gitflow"),
+                int(policy.get("sla_hours") or _DEFAULT_SLA_HOURS),
+                url,
+                visibility,
+                created,
+                fetched,
+                judged,
+                error,
+                error_since,
+                tag or "",
+                tagged or seen,
+            )  # fmt: skip
+        )
+    return rows
+
+
+def active_runs(projects: QuerySet[Project] | list[int]) -> dict[int, tuple[str, str]]:
+    """Project id → (state, stage) of the fetch that waits or runs; a running one wins. One query."""
+    runs = FetchRun.objects.filter(project__in=projects, state__in=ACTIVE).order_by("state")
+    return {pk: (state, stage) for pk, state, stage in runs.values_list("project_id", "state", "stage")}
+
+
+def latest_run(project: Project) -> FetchRun | None:
+    """The last look at the remote that was asked for, whatever became of it."""
+    return project.fetch_runs.select_related("asked_by").first()
+
+
+def ref_counts(project: Project) -> dict[str, int]:
+    """Branches and tags on the remote as last seen, and how many were deleted since. One query."""
+    gone = Q(deleted_at__isnull=False)
+    return Ref.objects.filter(project=project).aggregate(
+        branches=Count("pk", filter=Q(name__startswith="refs/heads/") & ~gone),
+        tags=Count("pk", filter=Q(name__startswith="refs/tags/") & ~gone),
+        deleted=Count("pk", filter=gone),
+        forced=Count("pk", filter=Q(forced_at__isnull=False)),
+        forced_at=Max("forced_at"),
+    )
+
+
+def branch_names(project: Project, limit: int = 200) -> list[str]:
+    """Short names of the branches there are, for suggestions in the policy form."""
+    rows = Ref.objects.filter(project=project, name__startswith="refs/heads/", deleted_at=None)
+    return [name.removeprefix("refs/heads/") for name in rows.order_by("name").values_list("name", flat=True)[:limit]]
+
+
+def production_releases(project: Project, limit: int = 5) -> list[dict[str, Any]]:
+    """The newest releases on production, newest version first."""
+    rows = Release.objects.filter(project=project, on_production=True, deleted_at=None).exclude(kind=Release.Kind.PRE)
+    return list(
+        rows.order_by("-sort_key").values("pk", "tag", "kind", "commit", "tagger", "tagged_at", "commit_total")[:limit]
+    )

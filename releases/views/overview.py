@@ -1,0 +1,99 @@
+"""Overview of all projects and of one; Check now."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.cache import patch_vary_headers
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST, require_safe
+
+from hotfixdash.accounts.roles import Act
+from releases.policies import overview as owed
+from releases.projects import selectors
+from releases.projects.models import Project
+
+from . import fetching
+from .access import get_project, may, open_to_visitors, require
+from .overview_page import Asked, OverviewPage
+
+
+@require_safe
+def overview(request: HttpRequest) -> HttpResponse:
+    """Everything that this person may see, answer first."""
+    everything = bool(getattr(request.user, "is_superuser", False) or getattr(request.user, "all_projects", False))
+    projects = Project.objects.seen_by(request.user)
+    page = _page(request, projects, one=False, everything=everything)
+    return _answer(request, page, {"nav_projects": page.projects, "topics": "overview"})
+
+
+@open_to_visitors
+@require_safe
+def project_overview(request: HttpRequest, slug: str) -> HttpResponse:
+    """The same for one project."""
+    project = get_project(request, slug)
+    page = _page(request, Project.objects.filter(pk=project.pk), one=True)
+    extra = {"project": project, "topics": f"project:{project.pk}", "shipped": selectors.production_releases(project)}
+    return _answer(request, page, extra)
+
+
+def _page(request: HttpRequest, projects: QuerySet[Project], *, one: bool, everything: bool = False) -> OverviewPage:
+    rows = selectors.project_rows(projects)
+    scope = [row.pk for row in rows]
+    running = selectors.active_runs(scope)
+    for row in rows:
+        row.run_state, row.run_stage = running.get(row.pk, ("", ""))
+    number = request.GET.get("page", "")
+    asked = Asked(int(number) if number.isascii() and number.isdigit() and len(number) < 7 else 1,
+                  request.GET.get("sort") == "newest")  # fmt: skip
+    return OverviewPage(rows, owed.debt(scope, everything=everything), asked, one=one)
+
+
+def _answer(request: HttpRequest, page: OverviewPage, extra: dict[str, object]) -> HttpResponse:
+    """The whole page, or its live part when it asks for itself again."""
+    live = request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request")
+    context = {
+        "page": page,
+        "tab": "overview",
+        "nav_owed": page.debt.act,
+        "may_check": may(request, Act.CHECK),
+        "may_manage": may(request, Act.MANAGE),
+        "may_settle": may(request, Act.SETTLE),
+        **extra,
+    }
+    response = render(request, "releases/_overview.html" if live else "releases/overview.html", context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+@require_POST
+def project_check(request: HttpRequest, slug: str) -> HttpResponse:
+    """Ask for a look at the remote now."""
+    project = get_project(request, slug, Act.CHECK)
+    fetching.ask(project, request)
+    messages.info(request, f"Checking {project.name} against git. The page follows by itself.")
+    return redirect(_back(request, "releases:project-overview", project.slug))
+
+
+@require_POST
+def check_all(request: HttpRequest) -> HttpResponse:
+    """Ask for a look at every remote that this person may see."""
+    require(request, Act.CHECK)
+    projects = list(Project.objects.seen_by(request.user))
+    for project in projects:
+        fetching.ask(project, request)
+    if projects:
+        messages.info(request, "Checking every project against git. The page follows by itself.")
+    return redirect("releases:overview")
+
+
+def _back(request: HttpRequest, view: str, *args: str) -> str:
+    """Where the button was, when that is a page of ours."""
+    from django.urls import reverse
+
+    wanted = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
+        return wanted
+    return reverse(view, args=args)
