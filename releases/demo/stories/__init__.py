@@ -1,0 +1,1 @@
+"""One module per repository of the demo; each plans its story, `releases.demo.build` tells it."""
