@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -55,3 +56,8 @@ def event_write(
     except IntegrityError:
         return None
     return event
+
+
+def events_write(events: Sequence[Event]) -> None:
+    """Add many facts at once, inside the transaction that makes them true; a `key` that stands already is left."""
+    Event.objects.bulk_create(events, ignore_conflicts=True)
