@@ -17,6 +17,10 @@ class User(AbstractUser):
         default=False, help_text="Sees every project; otherwise only those listed in project access."
     )
 
+    is_demo = models.BooleanField(
+        default=False, editable=False, help_text="Made by the demo with a public password: works on this machine only."
+    )
+
     @cached_property
     def role(self) -> Role:
         """The strongest role among the person's groups; superusers are administrators, the least is viewer."""

@@ -1,8 +1,11 @@
 """Broker, queues and cache. Rows are the truth: a lost broker loses nothing but time."""
 
+from hotfixdash.supervisor.sockets import broker_socket
+
 from .env import DATA_DIR, env
 
 __all__ = [
+    "BROKER_EMBEDDED",
     "BROKER_SOCKET",
     "CACHES",
     "CELERY_BEAT_SCHEDULE",
@@ -14,19 +17,23 @@ __all__ = [
     "CELERY_TASK_ACKS_LATE",
     "CELERY_TASK_DEFAULT_QUEUE",
     "CELERY_TASK_IGNORE_RESULT",
+    "CELERY_TASK_PUBLISH_RETRY_POLICY",
     "CELERY_TASK_REJECT_ON_WORKER_LOST",
     "CELERY_TASK_ROUTES",
     "CELERY_TASK_SOFT_TIME_LIMIT",
     "CELERY_TASK_TIME_LIMIT",
     "CELERY_WORKER_HIJACK_ROOT_LOGGER",
     "CELERY_WORKER_PREFETCH_MULTIPLIER",
+    "CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT",
+    "GIT_WORKER_PROCESSES",
     "REDIS_URL",
 ]  # fmt: skip
 
-BROKER_SOCKET = DATA_DIR / "run" / "broker.sock"
+BROKER_SOCKET = broker_socket(DATA_DIR)
 """The embedded broker listens on this Unix socket when REDIS_URL is not set."""
 
 _external = env.str("REDIS_URL", default="")
+BROKER_EMBEDDED = not _external
 REDIS_URL = _external or f"unix://{BROKER_SOCKET}"
 CELERY_BROKER_URL = _external or f"redis+socket://{BROKER_SOCKET}"
 CELERY_RESULT_BACKEND = None
@@ -35,9 +42,15 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 2.0
+"""Seconds that running tasks get when the supervisor stops; what is not done then goes back to the queue."""
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_TIME_LIMIT = 3600
 CELERY_TASK_SOFT_TIME_LIMIT = 3540
+# A page that only nudges must not wait for a broker that is away: the sweep nudges again.
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}
+GIT_WORKER_PROCESSES = env.int("GIT_WORKER_PROCESSES", default=2)
+"""How many projects `manage.py serve` looks at at the same time."""
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"releases.tasks.fetch_project": {"queue": "git"}}
 # The visibility timeout stands above the hard limit: below it a slow task would run twice.
@@ -52,5 +65,5 @@ CELERY_BEAT_SCHEDULE = {"sweep": {"task": "releases.tasks.sweep", "schedule": 10
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "beat-schedule")
 
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL},
+    "default": {"BACKEND": "hotfixdash.cache.ForgivingRedisCache", "LOCATION": REDIS_URL},
 }

@@ -11,7 +11,7 @@ __all__ = [
     "ALLOWED_HOSTS", "CONTENT_SECURITY_POLICY", "CSRF_COOKIE_SECURE", "CSRF_TRUSTED_ORIGINS", "HTTPS",
     "SECRET_KEY", "SECURE_CONTENT_TYPE_NOSNIFF", "SECURE_HSTS_INCLUDE_SUBDOMAINS", "SECURE_HSTS_SECONDS",
     "SECURE_PROXY_SSL_HEADER", "SECURE_REFERRER_POLICY", "SECURE_SSL_REDIRECT", "SESSION_COOKIE_HTTPONLY",
-    "SESSION_COOKIE_SECURE", "X_FRAME_OPTIONS",
+    "SESSION_COOKIE_SECURE", "TRUSTED_PROXIES", "X_FRAME_OPTIONS",
 ]  # fmt: skip
 
 
@@ -38,6 +38,8 @@ def _own_secret() -> str:
 SECRET_KEY = env.str("SECRET_KEY", default="") or _own_secret()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", HOST])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+TRUSTED_PROXIES = env.str("TRUSTED_PROXIES", default="")
+"""Addresses of proxies whose X-Forwarded-* headers are believed, comma-separated; nobody's by default."""
 
 HTTPS = env.bool("HTTPS", default=False)
 """Behind a TLS proxy: secure cookies, redirect, HSTS."""
