@@ -153,13 +153,21 @@ class Story:
         self.at(ago, join)
 
     def pick(
-        self, ago: int, ticket: str, onto: str, *, by: Person, which: slice = slice(None), named: bool = True
+        self,
+        ago: int,
+        ticket: str,
+        onto: str,
+        *,
+        by: Person,
+        which: slice = slice(None),
+        named: bool = True,
+        edits: Sequence[Edit] | None = None,
     ) -> None:
-        """Cherry-pick (some of) a fix's commits."""
+        """Cherry-pick (some of) a fix's commits; with `edits`, as adapted."""
 
         def carry(when: int) -> None:
             self.carried[ticket, onto] = [
-                self.history.pick(commit.sha, onto, by=by, at=when + index * 2 * MINUTE, named=named)
+                self.history.pick(commit.sha, onto, by=by, at=when + index * 2 * MINUTE, named=named, edits=edits)
                 for index, commit in enumerate(self.fixes[ticket][which])
             ]
 
