@@ -179,7 +179,8 @@ _PATTERNS: tuple[tuple[type[GitError], re.Pattern[str]], ...] = tuple(
         (
             NoSuchRef,
             r"unknown revision|bad revision|not a valid (object|ref|commit)|ambiguous argument|"
-            r"needed a single revision|couldn't find remote ref|invalid object name|bad object|no such ref|malformed object name",
+            r"needed a single revision|couldn't find remote ref|invalid object name|bad object|no such ref|"
+            r"malformed object name",
         ),
     )
 )

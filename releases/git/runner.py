@@ -196,9 +196,9 @@ def run(
 ) -> Completed:
     """Run git to its end and collect its answer.
 
-    `config` comes on top of the fixed configuration. `ok_codes=None` accepts every exit code; any other code than the accepted raises the named GitError.
-    `protocols` are the transports that git may use (none by default). `guarded` ties git's life to this process
-    (calls that write). `secrets` never show up in an error.
+    `config` comes on top of the fixed configuration. `ok_codes=None` accepts every exit code; any other code than the
+    accepted raises the named GitError. `protocols` are the transports that git may use (none by default). `guarded`
+    ties git's life to this process (calls that write). `secrets` never show up in an error.
     """
     deadline = time.monotonic() + timeout
     with ExitStack() as stack:
