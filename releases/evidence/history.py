@@ -1,0 +1,131 @@
+"""Which commits production and targets have, which of them the others lack, and what each commit says of itself.
+
+Only the part of the history that is not common to all is walked; metadata is read once for whoever asks first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from releases.git import objects
+
+from .facts import Facts
+from .gather import Reader
+
+
+class History:
+    """The commits reachable from production and target tips.
+
+    `production` and `targets` map names as typed to full object ids.
+    """
+
+    def __init__(self, git_dir: Path | str, production: Mapping[str, str], targets: Mapping[str, str]) -> None:
+        self.git_dir = Path(git_dir)
+        self.production = dict(production)
+        self.targets = dict(targets)
+        self.reader = Reader(self.git_dir)
+        self._facts: dict[str, Facts] = {}
+        self._parents: dict[str, tuple[str, ...]] = {}
+        self._walks: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+        self._sets: dict[tuple[tuple[str, ...], tuple[str, ...]], frozenset[str]] = {}
+        self._ancestor: dict[tuple[str, str], bool] = {}
+        self._boundary: set[str] | None = None
+
+    @property
+    def shallow_boundary(self) -> set[str]:
+        """Commits whose parents were cut off; empty for a whole history."""
+        if self._boundary is None:
+            self._boundary = objects.shallow_boundary(self.git_dir)
+        return self._boundary
+
+    def walk(self, tips: Iterable[str], without: Iterable[str] = ()) -> list[str]:
+        """Commits (merges too) reachable from `tips` and not from `without`; children before their parents."""
+        key = (tuple(sorted(set(tips))), tuple(sorted(set(without))))
+        known = self._walks.get(key)
+        if known is None:
+            known = self._walks[key] = []
+            revisions = [*key[0], *(f"^{sha}" for sha in key[1])]
+            for line in objects.walk(self.git_dir, revisions, "--parents", "--topo-order"):
+                sha, *parents = line.split(" ")
+                known.append(sha)
+                self._parents[sha] = tuple(parents)
+        return known
+
+    def lacking(self, target: str) -> list[str]:
+        """Production commits (merges too) that this target (a name) lacks; children before their parents."""
+        return self.walk(self.production.values(), [self.targets[target]])
+
+    def gained(self, target: str) -> list[str]:
+        """Commits (merges too) of this target that production lacks; children before their parents."""
+        return self.walk([self.targets[target]], self.production.values())
+
+    def contains(self, target: str, sha: str) -> bool:
+        """Whether this target (a name) has a commit in its history. Cheap for commits of production and targets."""
+        return self.reaches(self.targets[target], sha)
+
+    def reaches(self, tip: str, sha: str) -> bool:
+        """Whether a commit is the tip or an ancestor of it."""
+        for name, at in self.targets.items():
+            if at == tip:
+                if sha in self._members(self.production.values(), [tip]):
+                    return False
+                if sha in self._members([tip], self.production.values()):
+                    return True
+                break
+            del name
+        known = self._ancestor.get((tip, sha))
+        if known is None:
+            known = self._ancestor[tip, sha] = objects.is_ancestor(self.git_dir, sha, tip)
+        return known
+
+    def _members(self, tips: Iterable[str], without: Iterable[str]) -> frozenset[str]:
+        key = (tuple(sorted(set(tips))), tuple(sorted(set(without))))
+        known = self._sets.get(key)
+        if known is None:
+            known = self._sets[key] = frozenset(self.walk(*key))
+        return known
+
+    def parents(self, sha: str) -> tuple[str, ...]:
+        """Object ids of the parents, first parent first."""
+        known = self._parents.get(sha)
+        if known is None:
+            known = self._parents[sha] = self.commit(sha).parents
+        return known
+
+    def first_parent_chain(self, tip: str, without: Sequence[str] = ()) -> list[str]:
+        """The line of first parents from the tip down, the tip first; up to what `without` reaches."""
+        revisions = [tip, *(f"^{sha}" for sha in without)]
+        chain = []
+        for line in objects.walk(self.git_dir, revisions, "--parents", "--first-parent"):
+            sha, *parents = line.split(" ")
+            chain.append(sha)
+            del parents  # rewritten by --first-parent: not the commit's own
+        return chain
+
+    def prefetch(self, shas: Iterable[str], *, bodies: bool = True) -> None:
+        """Read metadata of many commits at once, those that are not known yet."""
+        wanted = [sha for sha in dict.fromkeys(shas) if sha not in self._facts]
+        if wanted:
+            self._facts.update(self.reader.facts(wanted, bodies=None if bodies else frozenset()))
+
+    def commit(self, sha: str) -> Facts:
+        """Metadata of one commit (`prefetch` first where there are many). Raises KeyError when it cannot be read."""
+        if sha not in self._facts:
+            self.prefetch([sha])
+        return self._facts[sha]
+
+    def known(self, sha: str) -> Facts | None:
+        """Metadata where it was read already."""
+        return self._facts.get(sha)
+
+    def adopt(self, facts: Mapping[str, Facts]) -> None:
+        """Take metadata that was kept from an earlier run."""
+        self._facts.update(facts)
+
+    def message(self, sha: str) -> str:
+        """The whole commit message."""
+        facts = self.commit(sha)
+        if facts.body is None:
+            facts = self._facts[sha] = self.reader.facts([sha])[sha]
+        return facts.body or ""

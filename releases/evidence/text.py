@@ -1,0 +1,75 @@
+"""What commit messages say: normalised subjects, trailers that link commits, Change-Ids, reverts. No I/O."""
+
+from __future__ import annotations
+
+import re
+
+_PREFIX = re.compile(
+    r"^(?:\s*(?:\[[^\]]{1,40}\]|\((?:back-?port|cherry-?pick(?:ed)?)\)|(?:re-?)?back-?port(?:ed)?(?:\s+of)?\s*:|"
+    r"back-?port\s+#?\d+\s+to\s+[\w./-]+\s*:|cherry-?pick(?:ed)?\s*:|v?\d+(?:\.\d+)+(?:\.x)?\s*:|"
+    r"hot-?fix\s*:)\s*)+",
+    re.IGNORECASE,
+)
+_SUFFIX = re.compile(
+    r"(?:\s*(?:\((?:[a-z]+-)?#?\d+\)|\(gh-?#?\d+\)|\[[^\]]{1,30}\]|\((?:back-?port|cherry-?pick)[^)]{0,60}\)))+\s*$",
+    re.IGNORECASE,
+)
+_SPACE = re.compile(r"\s+")
+_SHA = r"([0-9a-f]{7,64})\b"
+_LINKS = re.compile(
+    r"(?:cherry[ -]?pick(?:ed)?(?: from)?(?: commit)?:?\s*|back-?port(?:ed)?(?: of| from)?(?: commit)?:?\s*"
+    r"|\bcommit\s+(?=[0-9a-f]{7,64}\s+upstream)|upstream(?:-| )commit:?\s*|\bpicked from(?: commit)?:?\s*"
+    r"|forward-?port(?:ed)?(?: of| from)?(?: commit)?:?\s*|origin(?:al)?(?:-| )commit:?\s*)\(?" + _SHA,
+    re.IGNORECASE,
+)
+_MORE = re.compile(r"\s*(?:,|;|\band\b|&)\s*(?:commit\s+)?" + _SHA, re.IGNORECASE)
+_REVERTS = re.compile(
+    r"(?:this\s+reverts\s+(?:commits?\s+)?|\brevert(?:s|ing|ed)?:?\s+(?:of\s+)?commits?\s+)" + _SHA, re.IGNORECASE
+)
+_CHANGE_ID = re.compile(r"^\s*change-id:\s*(I[0-9a-f]{8,64})\s*$", re.IGNORECASE | re.MULTILINE)
+_REVERT_SUBJECT = re.compile(r"^(?:\[[^\]]*\]\s*)*revert(?:ed)?\b[:\s]*", re.IGNORECASE)
+_HINT = re.compile(r"pick|port|upstream|revert|change-id|original", re.IGNORECASE)
+
+
+def normal_subject(subject: str) -> str:
+    """The subject without what picking adds: branch tags in front, request numbers behind, case, dots, spaces."""
+    text = _PREFIX.sub("", subject)
+    text = _SUFFIX.sub("", text)
+    text = _SPACE.sub(" ", text).strip().rstrip(".").casefold()
+    return text if len(text) >= 4 else _SPACE.sub(" ", subject).strip().casefold()
+
+
+def may_link(message: str) -> bool:
+    """Whether it is worth looking for links at all."""
+    return _HINT.search(message) is not None
+
+
+def links(message: str) -> tuple[str, ...]:
+    """Ids (maybe abbreviated, lower case) of the commits that a message says this one was taken from."""
+    return _named(_LINKS, message)
+
+
+def reverts(message: str) -> tuple[str, ...]:
+    """Ids of the commits that a message says this one undoes."""
+    return _named(_REVERTS, message)
+
+
+def _named(pattern: re.Pattern[str], message: str) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for match in pattern.finditer(message):
+        found[match.group(1).lower()] = None
+        end = match.end()
+        while more := _MORE.match(message, end):
+            found[more.group(1).lower()] = None
+            end = more.end()
+    return tuple(found)
+
+
+def change_id(message: str) -> str:
+    """The last Change-Id; empty when there is none."""
+    found = _CHANGE_ID.findall(message)
+    return found[-1] if found else ""
+
+
+def says_revert(subject: str) -> bool:
+    return _REVERT_SUBJECT.match(subject) is not None
