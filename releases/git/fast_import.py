@@ -123,6 +123,11 @@ class FastImport:
         """Remove the scratch ref; call last."""
         self._write(b"reset refs/import/scratch\nfrom 0000000000000000000000000000000000000000\n\n")
 
+    @property
+    def ended(self) -> bool:
+        """Whether git has finished, well or not."""
+        return self._process.poll() is not None
+
     def _write(self, block: bytes) -> None:
         try:
             _pipe(self._process.stdin).write(block)
@@ -165,6 +170,6 @@ def _data(content: bytes) -> bytes:
 
 
 def _path(path: str) -> bytes:
-    if path.startswith(("/", '"')) or "\n" in path or ".." in path.split("/"):
+    if path.startswith("/") or '"' in path or "\n" in path or ".." in path.split("/"):
         raise ValueError(f"not a path inside a repository: {path!r}")
     return path.encode()
