@@ -1,0 +1,48 @@
+"""`manage.py demo`: real repositories with a fix for every verdict, tracked like any other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from hotfixdash.accounts.demo import logins_shown
+from releases.demo.install import NotEmpty, demo_install, demo_remove
+from releases.tasks import fetch_project
+
+
+class Command(BaseCommand):
+    """Build the demo on an empty dashboard, finish an interrupted one, or build it anew."""
+
+    help = "Build the demo: six small repositories with real history, their projects and log-ins."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--reset",
+            action="store_true",
+            help="Remove the demo's projects, mirrors and repositories first; other projects stay as they are.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        quiet = options["verbosity"] == 0
+        if options["reset"]:
+            demo_remove()
+        try:
+            say = (lambda _: None) if quiet else self.stdout.write
+            projects = demo_install(fetch_project, say, beside=options["reset"])
+        except NotEmpty:
+            raise CommandError(
+                "Something is tracked already; the demo is for an empty dashboard. "
+                "To build it beside the others: manage.py demo --reset"
+            ) from None
+        if not quiet:
+            self._tell(len(projects))
+
+    def _tell(self, count: int) -> None:
+        self.stdout.write(f"The demo is ready: {count} projects.")
+        if not settings.DEMO_LOGINS_ALLOWED:
+            self.stdout.write(f"HOST is {settings.HOST}, which others can reach: the demo's log-ins are switched off.")
+            self.stdout.write("Make an account: manage.py account create NAME --role viewer --password-stdin")
+        for login in logins_shown():
+            self.stdout.write(f"  {login.username:<12}{login.password:<18}{login.role.label.lower()}")
