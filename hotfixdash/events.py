@@ -33,7 +33,7 @@ from django.http import HttpRequest
 from django.http.cookie import parse_cookie
 from redis.exceptions import RedisError
 
-from releases.live import CHANNEL, OVERVIEW, VERSION_KEY, project_topic
+from releases.live import CHANNEL, OVERVIEW, RECENT_KEY, VERSION_KEY, project_topic
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -69,13 +69,16 @@ class Client:
         """Everything that waits, as text of the stream; `id` holds all versions, for `Last-Event-ID`."""
         self.wake.clear()
         self.known.update(self.waiting)
-        state = ",".join(f"{topic}@{version}" for topic, version in self.known.items())
+        state = self.state()
         events = [
             f"event: {topic}\nid: {state}\ndata: {json.dumps({'v': version})}\n\n"
             for topic, version in self.waiting.items()
         ]
         self.waiting.clear()
         return "".join(events)
+
+    def state(self) -> str:
+        return ",".join(f"{topic}@{version}" for topic, version in self.known.items() if version >= 0)
 
 
 class Hub:
@@ -110,18 +113,26 @@ class Hub:
         return sum(client.session_key == session_key for client in self.clients) if session_key else 0
 
     async def catch_up(self, client: Client) -> None:
-        """Tell a page what it missed before it connected: every topic whose version is another than it knows."""
-        for topic, version in (await self._versions(client.known)).items():
-            if version != client.known[topic]:
+        """Tell a page what it missed before it connected: topics whose version is another than it knows.
+
+        A page that does not say what it knows was drawn a moment ago: only what changed a moment ago is told.
+        """
+        for topic, (version, recent) in (await self._versions(client.known)).items():
+            if topic in client.waiting:
+                continue  # The news came in meanwhile, and is newer than what was asked for.
+            known = client.known[topic]
+            client.known[topic] = version
+            if recent if known < 0 else known != version:
                 client.tell(topic, version)
 
-    async def _versions(self, topics: Iterable[str]) -> dict[str, int]:
+    async def _versions(self, topics: Iterable[str]) -> dict[str, tuple[int, bool]]:
+        """For each topic its version, and whether that is new; nothing while the broker is away."""
         names = list(topics)
         try:
-            values = await self.redis.mget([VERSION_KEY + name for name in names])
+            values = await self.redis.mget([key + name for name in names for key in (VERSION_KEY, RECENT_KEY)])
         except (RedisError, OSError):
             return {}
-        return {name: int(value or 0) for name, value in zip(names, values, strict=True)}
+        return {name: (int(values[2 * i] or 0), values[2 * i + 1] is not None) for i, name in enumerate(names)}
 
     async def _listen_for_ever(self) -> None:
         pause, first = 0.2, True
@@ -147,7 +158,7 @@ class Hub:
         versions = await self._versions(list(self.listeners)) if self.listeners else {}
         for topic, clients in self.listeners.items():
             for client in clients:
-                client.tell(topic, versions.get(topic, 0))
+                client.tell(topic, versions.get(topic, (0, False))[0])
 
     def _spread(self, message: str) -> None:
         topic, _, version = message.rpartition(" ")
@@ -209,6 +220,8 @@ async def _stream(here: Hub, client: Client, receive: Receive, send: Send) -> No
         # The pause before a page reconnects differs from page to page: a restart is no stampede.
         await _write(send, f"retry: {random.randint(1500, 4000)}\n: open\n\n")  # noqa: S311 - not a secret
         await here.catch_up(client)
+        # An id without data is no event; it only says where to go on from after a broken connection.
+        await _write(send, f"id: {client.state()}\n\n")
         await _follow(here, client, gone, send)
         with contextlib.suppress(OSError):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -265,7 +278,7 @@ async def _refuse(send: Send, status: int, sentence: str, headers: Iterable[tupl
 def _topics(text: str) -> dict[str, int]:
     """`project:3@12,overview` → {"project:3": 12, "overview": -1}; what cannot be a topic is left out.
 
-    -1 stands for "not known what the page shows": such a page is told the current version at once.
+    -1 stands for "the page does not say what it shows".
     """
     found = (_TOPIC.fullmatch(part.strip()) for part in text[:4000].split(",")[:MOST_TOPICS])
     return {match[1]: int(match[2]) if match[2] else -1 for match in found if match}

@@ -42,7 +42,7 @@ def account_create(
             user.save()
     except IntegrityError as problem:
         raise AccountProblem(f"There is an account named {username} already.") from problem
-    user.groups.set([Group.objects.get(name=role.value)])
+    user.groups.set([Group.objects.get_or_create(name=role.value)[0]])
     return user
 
 

@@ -26,7 +26,7 @@ def die_with_parent(parent: int) -> None:
 
 def main() -> None:
     die_with_parent(int(sys.argv[1]))
-    os.execvp(sys.argv[2], sys.argv[2:])
+    os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606
 
 
 if __name__ == "__main__":

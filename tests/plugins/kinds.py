@@ -1,8 +1,8 @@
 """Counts what really ran against PostgreSQL, the broker and the browser, and fails the run when a kind did not.
 
 `--require broker,browser` names the kinds that must have run, without a skip. ALLOW_SKIP=1 turns the failure
-into a warning. On SQLite, tests marked `postgres` are left out; with TEST_DATABASE=postgres every test that
-uses the database counts as one.
+into a warning. On SQLite, tests marked `postgres` are left out. With TEST_DATABASE=postgres every test that uses the
+database runs and counts as one; those that need no database, or a browser, are left to the run on SQLite.
 """
 
 from __future__ import annotations
@@ -21,9 +21,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="Run the tests marked long too.")
 
 
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "site", "worker"}
+
+
+def uses_database(item: pytest.Item) -> bool:
+    """Whether the test reads or writes rows."""
+    if item.get_closest_marker("django_db") or item.get_closest_marker("postgres"):
+        return True
+    return bool(DATABASE_FIXTURES & set(getattr(item, "fixturenames", ())))
+
+
 def _kinds(item: pytest.Item) -> list[str]:
     found = {mark.name for mark in item.iter_markers() if mark.name in KINDS}
-    if ON_POSTGRES and item.get_closest_marker("django_db"):
+    if ON_POSTGRES and uses_database(item):
         found.add("postgres")
     return sorted(found)
 
@@ -36,7 +46,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.user_properties.append(("kinds", ",".join(_kinds(item))))
         needs_postgres = item.get_closest_marker("postgres") and not ON_POSTGRES
         needs_time = item.get_closest_marker("long") and not config.getoption("--long")
-        (left if needs_postgres or needs_time else kept).append(item)
+        same_as_on_sqlite = ON_POSTGRES and (not uses_database(item) or item.get_closest_marker("browser"))
+        (left if needs_postgres or needs_time or same_as_on_sqlite else kept).append(item)
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = kept

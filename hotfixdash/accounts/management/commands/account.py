@@ -50,8 +50,8 @@ class Command(BaseCommand):
     @staticmethod
     def _password_option(parser: CommandParser) -> None:
         parser.add_argument(
-            "--password-stdin", action="store_true", help="Read the password from standard input, up to the first line end."
-        )  # fmt: skip
+            "--password-stdin", action="store_true", help="Read the password from the first line of standard input."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
