@@ -12,6 +12,7 @@ from releases.git import objects
 
 from .facts import Facts
 from .gather import Reader
+from .graph import CommitGraph
 
 
 class History:
@@ -31,6 +32,7 @@ class History:
         self._sets: dict[tuple[tuple[str, ...], tuple[str, ...]], frozenset[str]] = {}
         self._ancestor: dict[tuple[str, str], bool] = {}
         self._boundary: set[str] | None = None
+        self._graph: CommitGraph | None = None
 
     @property
     def shallow_boundary(self) -> set[str]:
@@ -66,14 +68,13 @@ class History:
 
     def reaches(self, tip: str, sha: str) -> bool:
         """Whether a commit is the tip or an ancestor of it."""
-        for name, at in self.targets.items():
+        for at in self.targets.values():
             if at == tip:
                 if sha in self._members(self.production.values(), [tip]):
                     return False
                 if sha in self._members([tip], self.production.values()):
                     return True
                 break
-            del name
         known = self._ancestor.get((tip, sha))
         if known is None:
             known = self._ancestor[tip, sha] = objects.is_ancestor(self.git_dir, sha, tip)
@@ -102,6 +103,14 @@ class History:
             chain.append(sha)
             del parents  # rewritten by --first-parent: not the commit's own
         return chain
+
+    @property
+    def graph(self) -> CommitGraph:
+        """The whole graph of all tips, walked when first asked for."""
+        if self._graph is None:
+            tips = dict.fromkeys([*self.production.values(), *self.targets.values()])
+            self._graph = CommitGraph(objects.walk(self.git_dir, list(tips), "--parents", "--topo-order"))
+        return self._graph
 
     def prefetch(self, shas: Iterable[str], *, bodies: bool = True) -> None:
         """Read metadata of many commits at once, those that are not known yet."""
