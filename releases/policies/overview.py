@@ -151,6 +151,19 @@ def to_confirm(targets: Iterable[TargetRow], limit: int) -> list[dict[str, Any]]
     return list(by_fix.values())[:limit]
 
 
+def brought_back(targets: Iterable[TargetRow], limit: int) -> list[dict[str, Any]]:
+    """The fixes that the given targets got last after production had them, each with how long that took. One query."""
+    rows = Verdict.objects.filter(
+        target__in=[row.pk for row in targets],
+        settled=True,
+        lag_seconds__gt=0,
+        settled_at__isnull=False,
+        fix__chore=False,
+    )
+    names = ("lag_seconds", "settled_at", *_OWED_FIELDS[:2], *_OWED_FIELDS[4:])
+    return list(rows.order_by("-settled_at", "-pk").values(*names)[:limit])
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """Whether the release that comes next from a target would bring fixed bugs back."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Count, Max, Q, QuerySet
+
+from releases.ledger.models import Event
 
 from .models import FetchRun, Project, Ref, Release
 
@@ -29,6 +31,7 @@ class ProjectRow:
     fetched_at: datetime | None
     judged_at: datetime | None
     error_text: str
+    error_code: str
     error_since: datetime | None
     tag: str
     tagged_at: datetime | None
@@ -38,13 +41,19 @@ class ProjectRow:
     run_stage: str = ""
 
     @property
+    def silence(self) -> str:
+        """What went wrong with the last look, in a few words that stand before the project's name."""
+        return "Git has not answered for" if self.error_code in ("unreachable", "timed-out") else "Git could not read"
+
+    @property
     def visibility_label(self) -> str:
         return Project.Visibility(self.visibility).label
 
 
 _FIELDS = (
     "pk", "name", "slug", "policy", "remote_url", "visibility", "created_at", "fetched_at", "judged_at", "error_text",
-    "error_since", "production_release__tag", "production_release__tagged_at", "production_release__first_seen_at",
+    "error_code", "error_since", "production_release__tag", "production_release__tagged_at",
+    "production_release__first_seen_at",
 )  # fmt: skip
 
 
@@ -52,25 +61,9 @@ def project_rows(projects: QuerySet[Project]) -> list[ProjectRow]:
     """By name; one query."""
     rows = []
     for pk, name, slug, policy, url, visibility, created, *rest in projects.order_by("name").values_list(*_FIELDS):
-        fetched, judged, error, error_since, tag, tagged, seen = rest
-        rows.append(
-            ProjectRow(
-                pk,
-                name,
-                slug,
-                policy.get("preset", "gitflow"),
-                int(policy.get("sla_hours") or _DEFAULT_SLA_HOURS),
-                url,
-                visibility,
-                created,
-                fetched,
-                judged,
-                error,
-                error_since,
-                tag or "",
-                tagged or seen,
-            )  # fmt: skip
-        )
+        tag, tagged, seen = rest[5:]
+        known = (pk, name, slug, policy.get("preset", "gitflow"), int(policy.get("sla_hours") or _DEFAULT_SLA_HOURS))
+        rows.append(ProjectRow(*known, url, visibility, created, *rest[:5], tag or "", tagged or seen))
     return rows
 
 
@@ -106,6 +99,20 @@ def branch_names(project: Project, limit: int = 200) -> list[str]:
 def production_releases(project: Project, limit: int = 5) -> list[dict[str, Any]]:
     """The newest releases on production, newest version first."""
     rows = Release.objects.filter(project=project, on_production=True, deleted_at=None).exclude(kind=Release.Kind.PRE)
-    return list(
-        rows.order_by("-sort_key").values("pk", "tag", "kind", "commit", "tagger", "tagged_at", "commit_total")[:limit]
-    )
+    shown = rows.order_by("-sort_key").values("pk", "tag", "kind", "commit", "tagger", "tagged_at", "commit_total")
+    return cast("list[dict[str, Any]]", list(shown[:limit]))
+
+
+def tag_names(project: Project, limit: int = 2000) -> list[str]:
+    """Names of the tags there are, the last seen first."""
+    rows = Ref.objects.filter(project=project, name__startswith="refs/tags/", deleted_at=None)
+    return [name.removeprefix("refs/tags/") for name in rows.order_by("-pk").values_list("name", flat=True)[:limit]]
+
+
+def settings_history(project: Project, limit: int = 8) -> list[Event]:
+    """Who changed what in the settings, newest first."""
+    kinds = ("project.", "credential.", "hook.renewed", "access.", "release.planned")
+    chosen = Q()
+    for kind in kinds:
+        chosen |= Q(kind__startswith=kind)
+    return list(Event.objects.filter(chosen, project=project)[:limit])

@@ -84,6 +84,21 @@ def count_of(number: int, forms: str) -> str:
 
 
 @register.filter
+def number(value: int | None) -> str:
+    """`{{ n|number }}` → 1,204."""
+    return f"{value or 0:,}"
+
+
+@register.filter
+def took(run: Any) -> str:
+    """How long a fetch took, from its start to its end."""
+    if not run.started_at or not run.finished_at:
+        return ""
+    seconds = (run.finished_at - run.started_at).total_seconds()
+    return words.duration(seconds) if seconds >= 10 else f"{seconds:.1f} s"
+
+
+@register.filter
 def short_sha(value: str | None) -> str:
     """The first seven characters of an object id."""
     return (value or "")[:7]

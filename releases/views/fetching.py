@@ -9,6 +9,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from kombu.exceptions import OperationalError
 
+from releases import live
 from releases.projects.models import FetchRun, Project
 from releases.projects.services.fetches import fetch_request
 
@@ -16,14 +17,33 @@ log = logging.getLogger(__name__)
 TASK = "releases.tasks.fetch_project"
 
 
-def ask(project: Project, request: HttpRequest, trigger: str = "person") -> FetchRun:
+def ask(project: Project, request: HttpRequest) -> FetchRun:
     """Queue a fetch, or join the one that waits; a broker that is away only means that the sweep starts it."""
-    run = fetch_request(project, trigger, request.user)
-    transaction.on_commit(lambda: _nudge(run.pk))
+    run = fetch_request(project, "person", request.user)
+    nudge(run)
+    tell(project)
     return run
 
 
-def _nudge(run_pk: int) -> None:
+def nudge(run: FetchRun) -> None:
+    """When the transaction commits, send the task for this run."""
+    transaction.on_commit(lambda: _send(run.pk))
+
+
+def nudge_queued(project: Project) -> None:
+    """The same for whatever fetch of the project waits, if any."""
+    run = project.fetch_runs.filter(state=FetchRun.State.QUEUED).first()
+    if run is not None:
+        nudge(run)
+    tell(project)
+
+
+def tell(project: Project) -> None:
+    """Open pages of this project look again."""
+    live.publish(live.project_topic(project.pk), live.OVERVIEW)
+
+
+def _send(run_pk: int) -> None:
     try:
         current_app.send_task(TASK, args=[run_pk], retry=False)
     except (OperationalError, OSError):

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from hotfixdash.accounts.roles import Act
+from releases import live
 from releases.policies import overview as owed
 from releases.projects import selectors
 from releases.projects.models import Project
 
-from . import fetching
+from . import fetching, links, live_part
 from .access import get_project, may, open_to_visitors, require
 from .overview_page import Asked, OverviewPage
 
@@ -24,9 +28,10 @@ from .overview_page import Asked, OverviewPage
 def overview(request: HttpRequest) -> HttpResponse:
     """Everything that this person may see, answer first."""
     everything = bool(getattr(request.user, "is_superuser", False) or getattr(request.user, "all_projects", False))
+    topics = live_part.stamped(live.OVERVIEW)
     projects = Project.objects.seen_by(request.user)
     page = _page(request, projects, one=False, everything=everything)
-    return _answer(request, page, {"nav_projects": page.projects, "topics": "overview"})
+    return _answer(request, page, {"nav_projects": page.projects, "topics": topics})
 
 
 @open_to_visitors
@@ -34,9 +39,24 @@ def overview(request: HttpRequest) -> HttpResponse:
 def project_overview(request: HttpRequest, slug: str) -> HttpResponse:
     """The same for one project."""
     project = get_project(request, slug)
+    topics = live_part.of_project(project.pk)
     page = _page(request, Project.objects.filter(pk=project.pk), one=True)
-    extra = {"project": project, "topics": f"project:{project.pk}", "shipped": selectors.production_releases(project)}
+    release_url = links.release(project.slug, page.project.tag)
+    extra = {
+        "release_url": release_url,
+        "project": project,
+        "topics": topics,
+        "shipped": _before(project, page.project.tag),
+    }
     return _answer(request, page, extra)
+
+
+def _before(project: Project, current: str) -> list[dict[str, Any]]:
+    """The releases on production before the one that is live, each with its address."""
+    rows = [row for row in selectors.production_releases(project) if row["tag"] != current]
+    for row in rows:
+        row["url"] = links.release(project.slug, row["tag"])
+    return rows[:4]
 
 
 def _page(request: HttpRequest, projects: QuerySet[Project], *, one: bool, everything: bool = False) -> OverviewPage:
@@ -61,6 +81,7 @@ def _answer(request: HttpRequest, page: OverviewPage, extra: dict[str, object]) 
         "may_check": may(request, Act.CHECK),
         "may_manage": may(request, Act.MANAGE),
         "may_settle": may(request, Act.SETTLE),
+        "may_edit": may(request, Act.EDIT_POLICY),
         **extra,
     }
     response = render(request, "releases/_overview.html" if live else "releases/overview.html", context)
@@ -91,8 +112,6 @@ def check_all(request: HttpRequest) -> HttpResponse:
 
 def _back(request: HttpRequest, view: str, *args: str) -> str:
     """Where the button was, when that is a page of ours."""
-    from django.urls import reverse
-
     wanted = request.POST.get("next", "")
     if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
         return wanted

@@ -21,6 +21,7 @@ from . import links, words
 GATES = 4
 WAITING = 4
 STRIP = 10
+BROUGHT_BACK = 5
 NOTICES = 3
 
 
@@ -204,6 +205,17 @@ class OverviewPage:
             row["fix__shipped_in"], row["fix__security"], links.evidence(project.slug, row["fix__key"], branch),
             action, primary, bar,
         )  # fmt: skip
+
+    @cached_property
+    def brought_back(self) -> list[dict[str, Any]]:
+        """What the main branches got back last, and whether it was in time."""
+        rows = overview.brought_back(self.main, BROUGHT_BACK)
+        for row in rows:
+            project = self.by_pk[row["project_id"]]
+            row["project"] = "" if self.one else project.name
+            row["url"] = links.evidence(project.slug, row["fix__key"], self.debt.main[project.pk].branch)
+            row["late"] = row["lag_seconds"] > project.sla_hours * 3600
+        return rows
 
     @property
     def first_shown(self) -> int:

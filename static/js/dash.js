@@ -58,8 +58,9 @@
   let stream, polling, refused = 0;
   const parts = () => [...all("[data-live]")];
   const waiting = new Set();
+  const topicsOf = (el) => el.dataset.live.split(" ").map((topic) => topic.split("@")[0]);
   const refresh = (topic) => parts().forEach((el) => {
-    if ((topic && !el.dataset.live.split(" ").includes(topic)) || waiting.has(el.id)) return;
+    if ((topic && !topicsOf(el).includes(topic)) || waiting.has(el.id)) return;
     waiting.add(el.id);
     // Spread out, so that a push does not make every open page ask in the same moment.
     setTimeout(() => {
@@ -74,9 +75,10 @@
     if (!is && polling) { clearInterval(polling); polling = 0; refresh(); }
   };
   const listen = () => {
-    const topics = [...new Set(parts().flatMap((el) => el.dataset.live.split(" ")))];
-    if (!topics.length || !window.EventSource) return;
-    stream = new EventSource("/events?topics=" + encodeURIComponent(topics.join(",")));
+    const stamped = parts().flatMap((el) => el.dataset.live.split(" "));  // "project:3@12": what is shown already
+    const topics = new Set(parts().flatMap(topicsOf));
+    if (!topics.size || !window.EventSource) return;
+    stream = new EventSource("/events?topics=" + encodeURIComponent([...new Set(stamped)].join(",")));
     stream.onopen = () => { refused = 0; away(false); };
     stream.onerror = () => {
       away(true);
