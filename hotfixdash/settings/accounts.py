@@ -2,7 +2,7 @@
 
 from hotfixdash.supervisor.addresses import is_loopback
 
-from .env import HOST, env
+from .env import HOST, number
 from .security import HTTPS
 
 __all__ = [
@@ -31,7 +31,7 @@ SESSION_COOKIE_AGE = 14 * 24 * 3600
 DEMO_LOGINS_ALLOWED = is_loopback(HOST) and not HTTPS
 """The demo's passwords are public: they open nothing that others can reach."""
 
-AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURE_LIMIT", default=10)
+AXES_FAILURE_LIMIT = number("LOGIN_FAILURE_LIMIT", 10, least=1)
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True

@@ -37,13 +37,14 @@ INSTALLED_APPS = [
     "django_htmx",
     "axes",
     "csp",
-    "hotfixdash",
+    "hotfixdash.apps.HotfixdashConfig",
     "releases",
     "incidents",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "hotfixdash.middleware.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -2,7 +2,7 @@
 
 from hotfixdash.supervisor.sockets import broker_socket
 
-from .env import DATA_DIR, env
+from .env import DATA_DIR, env, number
 
 __all__ = [
     "BROKER_EMBEDDED",
@@ -49,7 +49,7 @@ CELERY_TASK_TIME_LIMIT = 3600
 CELERY_TASK_SOFT_TIME_LIMIT = 3540
 # A page that only nudges must not wait for a broker that is away: the sweep nudges again.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}
-GIT_WORKER_PROCESSES = env.int("GIT_WORKER_PROCESSES", default=2)
+GIT_WORKER_PROCESSES = number("GIT_WORKER_PROCESSES", 2, least=1)
 """How many projects `manage.py serve` looks at at the same time."""
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"releases.tasks.fetch_project": {"queue": "git"}}

@@ -1,6 +1,6 @@
 """SQLite by default, PostgreSQL by DATABASE_URL."""
 
-from .env import DATA_DIR, env
+from .env import DATA_DIR, env, number
 
 __all__ = ["DATABASES"]
 
@@ -16,5 +16,5 @@ if _default["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     }
 else:
-    _default["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
+    _default["CONN_MAX_AGE"] = number("DATABASE_CONN_MAX_AGE", 60)
     _default["CONN_HEALTH_CHECKS"] = True

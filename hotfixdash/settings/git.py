@@ -1,6 +1,6 @@
 """Where mirrors lie and which remotes are allowed."""
 
-from .env import DATA_DIR, env
+from .env import DATA_DIR, env, number
 
 __all__ = ["EVIDENCE_DIR", "GIT_ALLOWED_ROOTS", "GIT_ALLOW_PRIVATE_HOSTS", "GIT_TIMEOUT", "MIRROR_DIR"]
 
@@ -10,5 +10,5 @@ GIT_ALLOWED_ROOTS = env.list("GIT_ALLOWED_ROOTS", default=[str(DATA_DIR / "demo"
 """Local folders below which the web may track repositories by path."""
 GIT_ALLOW_PRIVATE_HOSTS = env.list("GIT_ALLOW_PRIVATE_HOSTS", default=[])
 """Host names or networks (CIDR) on private addresses that remotes may name."""
-GIT_TIMEOUT = env.int("GIT_TIMEOUT", default=900)
+GIT_TIMEOUT = number("GIT_TIMEOUT", 900, least=1)
 """Seconds after which one git call is ended."""

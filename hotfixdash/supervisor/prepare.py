@@ -59,9 +59,9 @@ def has_projects() -> bool:
 
 def prepare_demo(console: Console) -> None:
     """On a database with nothing in it: the demo project and its log-ins."""
-    if has_projects() or User.objects.exists() or not settings.DEMO_LOGINS_ALLOWED:
+    if has_projects() or User.objects.exists():
         return
-    console.say("Building the demo: a small repository with a fix for every verdict …")
+    console.say("Building the demo: small repositories with a fix for every verdict …")
     call_command("demo", verbosity=0)
 
 
