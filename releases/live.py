@@ -23,9 +23,13 @@ VERSION_KEY = "hotfixdash:version:"
 OVERVIEW = "overview"
 """The topic of everything that spans projects."""
 
+RECENT_KEY = "hotfixdash:recent:"
+"""Stands for ten seconds after a change: a page drawn just before it, and connected just after, is told."""
+
 # The number grows and the news goes out in one step, so that a reader never sees one without the other.
 _BUMP = """
 for i, topic in ipairs(ARGV) do
+  redis.call('SET', KEYS[3] .. topic, '1', 'PX', 10000)
   redis.call('PUBLISH', KEYS[1], topic .. ' ' .. redis.call('INCR', KEYS[2] .. topic))
 end
 """
@@ -44,7 +48,7 @@ def publish(*topics: str) -> None:
 def publish_now(*topics: str) -> bool:
     """Move each topic on and tell the open pages; False when the broker is away."""
     try:
-        _client(settings.REDIS_URL).eval(_BUMP, 2, CHANNEL, VERSION_KEY, *topics)
+        _client(settings.REDIS_URL).eval(_BUMP, 3, CHANNEL, VERSION_KEY, RECENT_KEY, *topics)
     except (RedisError, OSError) as error:
         log.warning("no live update of %s: the broker is away (%s)", ", ".join(topics), error)
         return False

@@ -1,1 +1,61 @@
 """Celery tasks: each takes a primary key, returns when there is nothing to do, makes one call."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from typing import Any
+
+from celery import shared_task
+from django.db import transaction
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from releases.policies import keeping_up
+from releases.projects.models import FetchRun, Project
+from releases.projects.services import fetch_next, fetch_request
+
+log = logging.getLogger(__name__)
+
+NUDGE_LIVES = 120
+"""Seconds after which a task that nobody took is dropped; the sweep sends another, so queues do not pile up."""
+
+
+@shared_task(name="releases.tasks.fetch_project")  # type: ignore[untyped-decorator]
+def fetch_project(run_pk: int) -> None:
+    """Carry out one queued fetch, unless somebody has it; then nudge the one that waited for it."""
+    run = keeping_up.project_refresh(run_pk, worker_name())
+    if run is not None:
+        waiting = fetch_next(run.project_id)
+        if waiting is not None:
+            fetch_nudge(waiting)
+
+
+@shared_task(name="releases.tasks.sweep", expires=30)  # type: ignore[untyped-decorator]
+def sweep() -> None:
+    """Every few seconds: queue what is due, name lost workers, nudge what was left behind."""
+    for run_pk in keeping_up.sweep():
+        fetch_nudge(run_pk)
+
+
+def fetch_ask(project: Project, trigger: str, actor: Any = None) -> FetchRun:
+    """Ask for a look at the remote and, when the transaction commits, nudge a worker. For doors."""
+    run = fetch_request(project, trigger, actor)
+    transaction.on_commit(lambda: fetch_nudge(run.pk))
+    return run
+
+
+def fetch_nudge(run_pk: int) -> bool:
+    """Send a task for a queued run; False when the broker is away, which only means that the sweep does it later."""
+    try:
+        fetch_project.apply_async((run_pk,), retry=False, expires=NUDGE_LIVES)
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("fetch %s waits for the sweep: the broker is away (%s)", run_pk, error)
+        return False
+    return True
+
+
+def worker_name() -> str:
+    """Who fetches, as shown on the health page: host and process."""
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -15,7 +15,9 @@ from releases.git.remotes import RemotePolicy, split_remote
 from releases.ledger.services import event_write
 
 from ..models import Credential, FetchRun, Project, ProjectAccess
+from ..secrets import decrypt, encrypt
 from .fetches import fetch_request
+from .mirrors import facts_file, mirror_folder, mirror_remove
 
 CHANGEABLE = ("name", "policy", "visibility", "fetch_every", "remote_url", "operator_path")
 _SLUG = 80
@@ -27,18 +29,6 @@ class ProjectError(Exception):
     def __init__(self, field: str, sentence: str) -> None:
         super().__init__(sentence)
         self.field = field
-
-
-def encrypt(text: str) -> str:
-    from .. import secrets as vault  # type: ignore[attr-defined,unused-ignore]
-
-    return vault.encrypt(text)
-
-
-def decrypt(text: str) -> str:
-    from .. import secrets as vault  # type: ignore[attr-defined,unused-ignore]
-
-    return vault.decrypt(text)
 
 
 def remote_policy(*, operator: bool = False) -> RemotePolicy:
@@ -144,17 +134,19 @@ def project_update(project: Project, actor: Any = None, *, operator: bool = Fals
 
 
 def project_delete(project: Project, actor: Any = None) -> None:
-    """Stop tracking; everything that was recorded about it goes. The mirror's folder is the caller's to remove."""
+    """Stop tracking; everything that was recorded about it goes, the mirror on this machine included."""
+    folder, facts = mirror_folder(project), facts_file(project)
     with transaction.atomic():
         event_write(
             "project.removed", actor=actor, actor_name="" if actor else "operator",
             subject=f"project:{project.slug}", old=project.remote_url, why=f"{project.name} is no longer tracked.",
         )  # fmt: skip
         project.delete()
+        transaction.on_commit(lambda: mirror_remove(folder, facts))
 
 
 def hook_secret(project: Project) -> str:
-    """The secret that signs this project's webhook, in the clear: for its settings page and for checking."""
+    """The secret that signs this project's webhook, in the clear. Raises `SecretUnreadable`."""
     return decrypt(project.hook_secret) if project.hook_secret else ""
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from django.db import transaction
 
+from releases.git.repository import RefRow
 from releases.ledger.models import Event
 from releases.ledger.services import events_write
 
@@ -15,26 +16,6 @@ from ..models import Project, Ref
 
 MOST_ROWS = 100
 """Ledger rows of one kind that one fetch may write; a remote whose thousand branches went says so in one row."""
-
-
-@dataclass(frozen=True, slots=True)
-class RefSeen:
-    """A branch or tag as the mirror has it now."""
-
-    name: str
-    """Full name: refs/heads/main."""
-    sha: str
-    """What it names: a commit, or a tag object."""
-    commit: str = ""
-    """The commit it leads to; empty when it leads to none."""
-    committed_at: int | None = None
-    """Unix seconds."""
-    tagger: str = ""
-    tagged_at: int | None = None
-    subject: str = ""
-    """Subject of the commit."""
-    message: str = ""
-    """An annotated tag's message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +47,7 @@ def moment(seconds: int | None) -> datetime | None:
         return None
 
 
-def refs_record(project: Project, seen: Collection[RefSeen], forced: Collection[str], at: datetime) -> RefsChange:
+def refs_record(project: Project, seen: Collection[RefRow], forced: Collection[str], at: datetime) -> RefsChange:
     """Bring the rows of refs in line with the mirror; one transaction, writes only what changed."""
     with transaction.atomic():
         known = {ref.name: ref for ref in Ref.objects.filter(project=project)}
@@ -95,7 +76,7 @@ def refs_record(project: Project, seen: Collection[RefSeen], forced: Collection[
     return RefsChange(**change)
 
 
-def _ref_row(project: Project, ref: RefSeen, old: Ref | None, at: datetime, forced: bool) -> Ref:
+def _ref_row(project: Project, ref: RefRow, old: Ref | None, at: datetime, forced: bool) -> Ref:
     return Ref(
         project=project,
         name=clean(ref.name, 300),

@@ -8,17 +8,18 @@ from datetime import datetime
 
 from django.db import transaction
 
+from releases.git.repository import RefRow
 from releases.ledger.models import Event
 from releases.ledger.services import events_write
 
 from ..lineage import Step
 from ..models import Project, Release
 from ..versions import TagVersion, tag_version
-from .refs import RefSeen, clean, events_bounded, moment, ref_event
+from .refs import clean, events_bounded, moment, ref_event
 
 
 def releases_record(
-    project: Project, seen: Iterable[RefSeen], on_production: Collection[str], tag_pattern: str, at: datetime
+    project: Project, seen: Iterable[RefRow], on_production: Collection[str], tag_pattern: str, at: datetime
 ) -> int:
     """Bring the rows of releases in line with the version tags; returns how many changed.
 
@@ -30,13 +31,13 @@ def releases_record(
         first = not known
         rows: list[Release] = []
         events: list[Event] = []
-        here: set[str] = set()
+        here: dict[str, str] = {}
         for ref in seen:
             tag = clean(ref.name.removeprefix("refs/tags/"), 250)
             version = tag_version(tag) if ref.commit and pattern.search(tag) else None
             if version is None:
                 continue
-            here.add(tag)
+            here[tag] = ref.commit
             old = known.get(tag)
             row = _release_row(project, tag, ref, version, old, at)
             row.on_production = tag in on_production
@@ -48,6 +49,8 @@ def releases_record(
                 old.deleted_at, old.on_production = at, False
                 rows.append(old)
         _releases_write(rows)
+        moved = [row.pk for row in known.values() if row.tag in here and row.commit != here[row.tag]]
+        Release.objects.filter(pk__in=moved).update(previous=None, commit_total=0)
         events_write(events_bounded(project, events))
         _production_release_record(project)
     return len(rows)
@@ -60,7 +63,7 @@ _RELEASE_FIELDS = (
 
 
 def _release_row(
-    project: Project, tag: str, ref: RefSeen, version: TagVersion, old: Release | None, at: datetime
+    project: Project, tag: str, ref: RefRow, version: TagVersion, old: Release | None, at: datetime
 ) -> Release:
     moved = old is not None and (old.commit != ref.commit)
     return Release(

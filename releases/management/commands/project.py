@@ -1,0 +1,137 @@
+"""`manage.py project`: add, list, show and remove tracked repositories without the web."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from releases.git.errors import GitError
+from releases.policies.flow import PRESETS, FlowPolicy, Preset
+from releases.projects.models import Project
+from releases.projects.services import (
+    ProjectError,
+    hook_secret,
+    hook_secret_renew,
+    project_add,
+    project_delete,
+    project_update,
+)
+from releases.tasks import fetch_nudge
+
+
+class Command(BaseCommand):
+    """add, list, policy, hook, remove."""
+
+    help = "Add, list, change and remove tracked repositories."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+        add = actions.add_parser("add", help="Track a repository.")
+        add.add_argument("url", metavar="URL", help="https or ssh address, or any local path.")
+        add.add_argument("--name", required=True, metavar="N")
+        self._policy_option(add, "guessed at the first fetch when left out")
+        add.add_argument("--every", type=int, default=60, metavar="SECONDS", help="Time between two polls (60).")
+        add.add_argument("--visibility", choices=Project.Visibility.values, default=Project.Visibility.MEMBERS)
+        actions.add_parser("list", help="Every project with its state.")
+        policy = actions.add_parser("policy", help="Show a project's flow policy, or set another.")
+        policy.add_argument("name", metavar="N")
+        self._policy_option(policy, "shown when left out")
+        hook = actions.add_parser("hook", help="Show what a webhook needs: its address and its secret.")
+        hook.add_argument("name", metavar="N")
+        hook.add_argument("--renew", action="store_true", help="Make a new secret; the old one is refused then.")
+        remove = actions.add_parser("remove", help="Stop tracking; removes everything recorded about it.")
+        remove.add_argument("name", metavar="N")
+        remove.add_argument("--yes", action="store_true", help="Do not ask.")
+
+    @staticmethod
+    def _policy_option(parser: CommandParser, otherwise: str) -> None:
+        names = ", ".join(preset.value for preset in Preset)
+        parser.add_argument(
+            "--policy", metavar="P", help=f"{names}, or a JSON file with a flow policy; {otherwise}."
+        )  # fmt: skip
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            getattr(self, f"_{options['action']}")(options)
+        except ProjectError as error:
+            raise CommandError(f"{error.field}: {error}") from error
+        except GitError as error:
+            raise CommandError(error.sentence) from error
+
+    def _add(self, options: dict[str, Any]) -> None:
+        if options["every"] < 5:
+            raise CommandError("A project is looked at every 5 seconds at most.")
+        project, run = project_add(
+            options["name"],
+            options["url"],
+            policy=read_policy(options["policy"]) if options["policy"] else None,
+            operator=True,
+            visibility=options["visibility"],
+            fetch_every=options["every"],
+        )
+        self.stdout.write(f"{project.name} is tracked from {project.remote_url}, as {project.slug}.")
+        if not fetch_nudge(run.pk):
+            self.stdout.write(f"No broker is running. Look now with: manage.py fetch {project.slug} --wait")
+
+    def _list(self, options: dict[str, Any]) -> None:
+        rows = Project.objects.select_related("production_release")
+        for project in rows:
+            live = project.production_release.tag if project.production_release else "no release"
+            state = project.error_text or (
+                f"fetched {project.fetched_at:%Y-%m-%d %H:%M} UTC" if project.fetched_at else "not fetched yet"
+            )
+            self.stdout.write(f"{project.slug}\t{live}\t{project.remote_url}\t{state}")
+        if not rows:
+            self.stdout.write("No project yet. Add one with: manage.py project add URL --name N")
+
+    def _policy(self, options: dict[str, Any]) -> None:
+        project = find_project(options["name"])
+        if options["policy"]:
+            project_update(project, policy=read_policy(options["policy"]))
+            self.stdout.write(f"{project.name} has another flow policy; it is judged anew at the next fetch.")
+        else:
+            self.stdout.write(json.dumps(FlowPolicy.from_data(project.policy).as_data(), indent=2))
+
+    def _hook(self, options: dict[str, Any]) -> None:
+        project = find_project(options["name"])
+        secret = hook_secret_renew(project) if options["renew"] else hook_secret(project)
+        self.stdout.write(
+            f"POST /hooks/{project.slug}\nX-Hub-Signature-256: sha256=<HMAC of the body>\nsecret: {secret}"
+        )
+
+    def _remove(self, options: dict[str, Any]) -> None:
+        project = find_project(options["name"])
+        if not options["yes"]:
+            answer = input(f"Remove {project.name} with all its verdicts and history? Type its name: ")
+            if answer.strip() != project.name:
+                raise CommandError("Nothing was removed.")
+        project_delete(project)
+        self.stdout.write(f"{project.name} is no longer tracked.")
+
+
+def find_project(name: str) -> Project:
+    """The project of this slug or name. Raises `CommandError`."""
+    project = Project.objects.filter(slug=name).first() or Project.objects.filter(name=name).first()
+    if project is None:
+        known = ", ".join(Project.objects.values_list("slug", flat=True)[:20]) or "none yet"
+        raise CommandError(f"There is no project called {name}. Tracked: {known}.")
+    return project
+
+
+def read_policy(text: str) -> dict[str, Any]:
+    """A preset's name, or the name of a JSON file, as policy data. Raises `CommandError`."""
+    if text in list(Preset):
+        return PRESETS[Preset(text)].as_data()
+    try:
+        data = json.loads(Path(text).read_text("utf-8"))
+        if not isinstance(data, dict):
+            raise ValueError("it is not an object")
+        return FlowPolicy.from_data(data).as_data()
+    except OSError:
+        names = ", ".join(preset.value for preset in Preset)
+        raise CommandError(f"{text} is neither a preset ({names}) nor a file that can be read.") from None
+    except (ValueError, TypeError) as error:
+        raise CommandError(f"{text} is not a flow policy: {error}.") from None

@@ -1,0 +1,206 @@
+"""From a queued fetch to verdicts, releases and open pages: the one street that the worker and the command line walk.
+
+Every stage writes in transactions that check whether this worker still holds the run, so it may be killed anywhere:
+what was written is true, what was not is written by the next run. Verdicts come first, without trial merges, because
+somebody waits for them; previews and the counts of releases follow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from datetime import datetime
+from pathlib import Path
+
+from django.utils import timezone
+
+from releases import live
+from releases.evidence.verdicts import Report
+from releases.git.containment import tags_merged
+from releases.git.errors import GitError
+from releases.ledger.services import event_write
+from releases.projects.lineage import TaggedCommit, lineage
+from releases.projects.models import FetchRun, Project, Release
+from releases.projects.secrets import SecretUnreadable
+from releases.projects.services import (
+    FetchLost,
+    Heartbeat,
+    fetch_claim,
+    fetch_fail,
+    fetch_finish,
+    fetch_held,
+    fetches_due,
+    fetches_lost,
+    fetches_to_nudge,
+    refs_record,
+    releases_link,
+    releases_record,
+)
+from releases.projects.services.mirrors import Look, facts_file, history_walk, mirror_look
+from releases.projects.versions import tag_version
+
+from .flow import FlowPolicy
+from .guess import guess
+from .names import matches
+from .question import Question, QuestionError
+from .services import Recorded, report_record
+
+log = logging.getLogger(__name__)
+
+ENGINE = 1
+"""Grows when the same refs and policy may be judged otherwise than before; every project is then judged anew."""
+
+
+def project_refresh(run_pk: int, worker: str) -> FetchRun | None:
+    """Carry out one queued fetch. Returns the run as it ended, or None when somebody else has it or will."""
+    run = fetch_claim(run_pk, worker)
+    if run is None:
+        return None
+    topic = live.project_topic(run.project_id)
+    live.publish(topic)
+    try:
+        with Heartbeat(run) as heart:
+            _carry_out(run, heart)
+    except FetchLost as lost:
+        log.warning("fetch given up: %s", lost)
+    live.publish(topic, live.OVERVIEW)
+    # The project may have been removed meanwhile, and its runs with it.
+    return FetchRun.objects.filter(pk=run_pk).first()
+
+
+def sweep() -> list[int]:
+    """Name lost workers, queue what is due; returns the runs that need a nudge. Cheap when there is nothing to do."""
+    now = timezone.now()
+    lost = fetches_lost(now)
+    if lost:
+        live.publish(live.OVERVIEW, *{live.project_topic(run.project_id) for run in lost})
+    fetches_due(now)
+    return fetches_to_nudge(now)
+
+
+def _carry_out(run: FetchRun, heart: Heartbeat) -> None:
+    """All stages; what goes wrong is written down as a sentence on the project, whose last verdicts stay."""
+    try:
+        _stages(run, heart)
+    except FetchLost:
+        raise
+    except GitError as error:
+        fetch_fail(run, error.code, error.sentence, detail=error.detail)
+    except SecretUnreadable as error:
+        fetch_fail(run, "secret", str(error), back_off=False)
+    except QuestionError as error:
+        fetch_fail(run, error.code, f"{error.message} {error.hint}".strip(), back_off=False)
+    except Exception as error:
+        log.exception("fetch %s of project %s failed", run.pk, run.project_id)
+        sentence = "Something went wrong here, not at the remote. The worker's log has the details; it is tried again."
+        fetch_fail(run, "failed", sentence, detail=type(error).__name__)
+
+
+def _stages(run: FetchRun, heart: Heartbeat) -> None:
+    heart.stage("Fetching")
+    look = mirror_look(run.project)
+    at = timezone.now()
+    heart.stage("Reading refs")
+    project, refs_changed = _look_record(run, look, at)
+    key = judged_key(project, look)
+    verdicts_changed = 0
+    if key != project.judged_key:
+        heart.stage("Judging")
+        verdicts_changed = _judge(run, project, look, at, previews=False)
+        heart.stage("Counting releases")
+        _releases_count(run, project, look)
+        heart.stage("Trying merges")
+        verdicts_changed += _judge(run, project, look, at, previews=True)
+        with fetch_held(run):
+            Project.objects.filter(pk=project.pk).update(judged_key=key)
+    else:
+        # Nothing moved: the verdicts are as good now as then.
+        with fetch_held(run):
+            Project.objects.filter(pk=project.pk).update(judged_at=at)
+    fetch_finish(run, refs_changed=refs_changed, verdicts_changed=verdicts_changed)
+
+
+def judged_key(project: Project, look: Look) -> str:
+    """What verdicts stand on: every branch and tag, where history ends, the policy, and how we judge."""
+    ground = [ENGINE, look.shallow, sorted((ref.name, ref.sha) for ref in look.refs), project.policy]
+    return hashlib.sha256(json.dumps(ground, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _look_record(run: FetchRun, look: Look, at: datetime) -> tuple[Project, int]:
+    """Refs and releases as rows; a project without a policy gets the one that its names suggest."""
+    with fetch_held(run) as project:
+        project.fetched_at, project.shallow = at, look.shallow
+        project.mirror_bytes, project.commit_count = look.size, look.commits
+        if not project.policy and look.refs:
+            _policy_guess(project, look)
+        project.save(update_fields=["fetched_at", "shallow", "mirror_bytes", "commit_count", "policy"])
+        change = refs_record(project, look.refs, look.forced, at)
+        policy = FlowPolicy.from_data(project.policy)
+        tags = [ref for ref in look.refs if ref.name.startswith("refs/tags/")]
+        releases_record(project, tags, production_tags(policy, look), policy.tag_pattern, at)
+    return project, change.total
+
+
+def _policy_guess(project: Project, look: Look) -> None:
+    guessed = guess(look.branches, look.tags, look.head)
+    project.policy = guessed.policy.as_data()
+    event_write("policy.guessed", project_id=project.pk, actor_name="worker", why=guessed.why, evidence=project.policy)
+
+
+def production_tags(policy: FlowPolicy, look: Look) -> set[str]:
+    """Short names of the tags that production contains: those it consists of, and those its branches reach."""
+    globs = [name.removeprefix("tags:") for name in policy.production if name.startswith("tags:")]
+    tags = {tag for tag in look.tags if matches(tag, globs)} if globs else set()
+    tips = [
+        ref.commit for ref in look.refs
+        if ref.name.startswith("refs/heads/") and ref.commit
+        and matches(ref.name.removeprefix("refs/heads/"), policy.production)
+    ]  # fmt: skip
+    return tags | tags_merged(look.git_dir, tips)
+
+
+def _judge(run: FetchRun, project: Project, look: Look, at: datetime, *, previews: bool) -> int:
+    """Ask the question, record the answer, tell the pages; returns how many verdicts changed."""
+    if not any(ref.commit for ref in look.refs):
+        recorded = report_record(project, _nothing(project), at, run=run)
+    else:
+        recorded = _answer_record(run, project, look, at, previews=previews)
+    if recorded.changed or not previews:
+        live.publish(live.project_topic(project.pk), live.OVERVIEW)
+    return recorded.verdicts
+
+
+def _answer_record(run: FetchRun, project: Project, look: Look, at: datetime, *, previews: bool) -> Recorded:
+    from .answer import answer
+
+    question = Question.of(FlowPolicy.from_data(project.policy))
+    report = answer(look.git_dir, question, store=_facts(project), preview=previews)
+    return report_record(project, report, at, run=run, previews=previews)
+
+
+def _facts(project: Project) -> Path:
+    path = facts_file(project)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _nothing(project: Project) -> Report:
+    """The answer for a repository without a commit: there is nothing to judge yet, and that is no error."""
+    return Report(project.name, (), (), {}, [])
+
+
+def _releases_count(run: FetchRun, project: Project, look: Look) -> None:
+    """Which release came before which; only when a release appeared, since it walks the whole graph."""
+    uncounted = Release.objects.filter(project=project, deleted_at=None, commit_total=0)
+    if not uncounted.exists():
+        return
+    rows = Release.objects.filter(project=project, deleted_at=None).values_list("tag", "commit", "sort_key")
+    tags = [
+        TaggedCommit(tag, commit, sort_key, version.finished)
+        for tag, commit, sort_key in rows
+        if (version := tag_version(tag)) is not None
+    ]
+    steps = lineage(history_walk(look.git_dir, sorted({tag.commit for tag in tags})), tags)
+    with fetch_held(run):
+        releases_link(project, steps)
