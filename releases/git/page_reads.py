@@ -1,0 +1,141 @@
+"""Reads for pages: a few commits, one patch, one comparison; each bounded in output and in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from . import runner
+from .objects import DIFF
+from .values import Sha
+
+MAX_PATCH = 2 << 20
+"""Bytes of one patch that a page reads; the rest is left out."""
+MAX_FILES = 300
+"""Files of a comparison that a page lists."""
+MAX_CONTRIBUTORS = 100
+_MAX_TEXT = 8 << 20
+_FIELDS = ("%H", "%P", "%an", "%ae", "%at", "%ct", "%s")
+_FORMAT = "--format=tformat:" + "".join(f"{field}%x00" for field in _FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class CommitInfo:
+    """A commit as a list shows it."""
+
+    sha: str
+    parents: tuple[str, ...]
+    author: str
+    email: str
+    authored_at: datetime | None
+    committed_at: datetime | None
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileCount:
+    """A file of a comparison; the numbers are None for binary files."""
+
+    path: str
+    added: int | None
+    removed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contributor:
+    name: str
+    email: str
+    commits: int
+
+
+class PageReads:
+    """Reads one repository within the seconds that `left` says are left. Raises the named GitErrors."""
+
+    def __init__(self, git_dir: Path, left: Callable[[], float]) -> None:
+        self._git_dir = git_dir
+        self._left = left
+
+    def _run(self, *args: str, stdin: bytes | None = None, max_output: int = _MAX_TEXT) -> str:
+        done = runner.run(
+            args, git_dir=self._git_dir, stdin=stdin, timeout=self._left(), max_output=max_output
+        )  # fmt: skip
+        return done.text
+
+    def commits(self, shas: Sequence[str]) -> tuple[CommitInfo, ...]:
+        """What is known of these commits, in no order; unknown ones are left out."""
+        wanted = "".join(f"{Sha.parse(sha)}\n" for sha in shas).encode()
+        known = self._run("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=wanted)
+        present = [line.split()[0] for line in known.splitlines() if line.endswith(" commit")]
+        if not present:
+            return ()
+        listed = "".join(f"{sha}\n" for sha in present).encode()
+        return _infos(self._run("log", "--no-walk=unsorted", "--stdin", _FORMAT, stdin=listed))
+
+    def patch(self, sha: str, *, evil: bool = False) -> str:
+        """The patch against the first parent; with `evil`, what a merge changed beyond merging. Cut when too large."""
+        merges = "--remerge-diff" if evil else "--diff-merges=first-parent"
+        pinned = [option for option in DIFF if option != "--no-renames"]
+        args = ["show", "--format=", "--root", "-p", "-M", merges, *pinned, "--end-of-options", Sha.parse(sha)]
+        with runner.stream(args, git_dir=self._git_dir, timeout=self._left()) as flow:
+            data = flow.read(MAX_PATCH)
+        return data.decode("utf-8", "replace")
+
+    def log(self, since: str, until: str, skip: int, limit: int) -> tuple[CommitInfo, ...]:
+        """Commits of `until` that `since` lacks (all, when `since` is empty), newest first."""
+        span = _span(since, until)
+        return _infos(self._run("log", f"--skip={int(skip)}", f"--max-count={int(limit)}", _FORMAT, *span))
+
+    def counts(self, first: str, second: str) -> tuple[int, int]:
+        """How many commits only the first has, and how many only the second."""
+        both = f"{Sha.parse(first)}...{Sha.parse(second)}"
+        left, right = self._run("rev-list", "--left-right", "--count", "--end-of-options", both).split()
+        return int(left), int(right)
+
+    def contributors(self, since: str, until: str) -> tuple[Contributor, ...]:
+        """Who wrote the commits in between, most first."""
+        people: dict[tuple[str, str], int] = {}
+        values = self._run("log", "--format=tformat:%aN%x00%aE%x00", *_span(since, until)).split("\0")
+        for name, email in zip(values[0::2], values[1::2], strict=False):
+            person = (name.lstrip("\n"), email)
+            people[person] = people.get(person, 0) + 1
+        ranked = sorted(people.items(), key=lambda item: (-item[1], item[0]))
+        return tuple(Contributor(name, email, count) for (name, email), count in ranked[:MAX_CONTRIBUTORS])
+
+    def files(self, since: str, until: str) -> tuple[tuple[FileCount, ...], int]:
+        """The files that differ, as many as a page lists, and how many there are."""
+        args = ["diff", "--numstat", "-z", *DIFF, "--end-of-options", Sha.parse(since), Sha.parse(until)]
+        entries = [entry for entry in self._run(*args).split("\0") if entry]
+        return tuple(_file(entry) for entry in entries[:MAX_FILES]), len(entries)
+
+
+def _span(since: str, until: str) -> list[str]:
+    excluded = [f"^{Sha.parse(since)}"] if since else []
+    return ["--end-of-options", Sha.parse(until), *excluded]
+
+
+def _infos(text: str) -> tuple[CommitInfo, ...]:
+    """Records of NUL-ended fields: no message can hold a NUL, so none can pose as another field."""
+    values, width = text.split("\0"), len(_FIELDS)
+    whole = (len(values) - 1) // width * width
+    return tuple(_info(values[start : start + width]) for start in range(0, whole, width))
+
+
+def _info(values: list[str]) -> CommitInfo:
+    sha, parents, author, email, authored, committed, subject = values
+    return CommitInfo(
+        sha.lstrip("\n"), tuple(parents.split()), author, email, _moment(authored), _moment(committed), subject
+    )
+
+
+def _moment(seconds: str) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _file(entry: str) -> FileCount:
+    added, removed, path = entry.split("\t", 2)
+    return FileCount(path, int(added) if added.isdigit() else None, int(removed) if removed.isdigit() else None)

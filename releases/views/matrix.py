@@ -1,0 +1,255 @@
+"""The merge-back matrix, of one project and over all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.views.decorators.http import require_safe
+
+from hotfixdash.accounts.roles import Act
+from releases.policies.flow import FlowPolicy
+from releases.policies.matrix_selectors import PERIODS, SIZES, Cell, Column, Group, Matrix, MatrixQuery, Row, matrix
+from releases.policies.models import Target
+from releases.policies.selectors import fix_in_target
+from releases.projects.models import Project
+from releases.templatetags.dash import chip, icon
+
+from . import links, words
+from .access import get_project, may, open_to_visitors
+from .evidence_context import evidence_context
+
+_SHA = re.compile(r"[0-9a-f]{7,64}\Z")
+_SUBJECT = 220
+"""Characters of a subject that a row shows."""
+_SEGMENTS = (
+    ("all", "All"), ("owed", "Owed"), ("confirm", "To confirm"), ("settled", "Settled"), ("chores", "Chores"),
+)  # fmt: skip
+_SORTS = (("age", "Waiting longest"), ("live", "Live most recently"), ("ticket", "Ticket"))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a row needs to know of its project."""
+
+    name: str
+    slug: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A group of rows, as markup."""
+
+    title: SafeString
+    count: int
+    rows: list[SafeString]
+
+
+@open_to_visitors
+@require_safe
+def matrix_page(request: HttpRequest, slug: str) -> HttpResponse:
+    """Fixes of one project by target branch; with `?cell=<fix>:<branch>` the evidence beside it."""
+    project = get_project(request, slug)
+    query = MatrixQuery.from_params(request.GET)
+    found = matrix([project.pk], query)
+    place = Place(project.name, project.slug)
+    opened = request.GET.get("cell", "")
+    context = _shared(request, found, {project.pk: place}, opened)
+    policy = FlowPolicy.from_data(project.policy)
+    context |= {
+        "project": project,
+        "production": policy.production,
+        "span": len(found.columns) + 1,
+        "live": f"project:{project.pk}",
+        "checked_at": project.judged_at,
+        "check_url": _check_url(request, "releases:project-check", slug),
+    }
+    if not query.narrowed:
+        context["nav_owed"] = _nav_owed(found.columns)
+    if request.headers.get("HX-Target") != "matrix":
+        context |= _drawer(request, project, opened)
+    return _answer(request, "releases/matrix.html", context)
+
+
+@open_to_visitors
+@require_safe
+def matrix_all(request: HttpRequest) -> HttpResponse:
+    """The same over all projects that the person may see: targets differ, so each row lists its own."""
+    projects = list(Project.objects.seen_by(request.user).order_by("name").values("pk", "name", "slug", "judged_at"))
+    params = request.GET.dict()
+    params.setdefault("show", "owed")
+    found = matrix([project["pk"] for project in projects], MatrixQuery.from_params(params))
+    places = {project["pk"]: Place(project["name"], project["slug"]) for project in projects}
+    checked = [project["judged_at"] for project in projects if project["judged_at"]]
+    context = _shared(request, found, places, "", stacked=True)
+    context |= {"nav_projects": projects, "live": "overview", "checked_at": min(checked, default=None)}
+    context |= {"any_project": bool(projects), "check_url": _check_url(request, "releases:check-all")}
+    return _answer(request, "releases/matrix_all.html", context)
+
+
+def _answer(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:
+    """The whole page, or its table when that asks for itself again."""
+    live = request.headers.get("HX-Target") == "matrix"
+    response = render(request, "releases/_matrix.html" if live else page, context)
+    patch_vary_headers(response, ["HX-Target"])
+    return response
+
+
+def _check_url(request: HttpRequest, name: str, *args: str) -> str:
+    """Where *Check now* posts to; empty for those who may not."""
+    return reverse(name, args=args) if may(request, Act.CHECK) else ""
+
+
+def _nav_owed(columns: Iterable[Column]) -> int:
+    """What the Merge-back tab counts, known already on a page without filters."""
+    return sum(column.owed for column in columns if column.kind in (Target.Kind.DEVELOP, Target.Kind.MAIN))
+
+
+def _shared(
+    request: HttpRequest, found: Matrix, places: dict[int, Place], opened: str, stacked: bool = False
+) -> dict[str, Any]:
+    """Everything that both pages show."""
+    query = found.query
+    columns = {column.pk: column for column in found.columns}
+    return {
+        "tab": "matrix",
+        "matrix": found,
+        "query": query,
+        "segments": _segments(request, found),
+        "sorts": _SORTS,
+        "periods": PERIODS,
+        "sizes": SIZES,
+        "target_choices": [column.branch for column in found.offered],
+        "heads": [] if stacked else [_head(request, column) for column in found.columns],
+        "sections": [
+            Section(
+                _group_title(group, found.columns, stacked),
+                count,
+                [_row(row, columns, places, opened, stacked) for row in rows],
+            )
+            for group, count, rows in found.groups
+        ],
+        "stacked": stacked,
+        "here": request.get_full_path(),
+        "earlier": _with(request, page=query.page - 1) if query.page > 1 else "",
+        "later": _with(request, page=query.page + 1) if query.page < found.pages else "",
+        "unfiltered": _with(request, q="", author="", days="", target="", page=""),
+    }
+
+
+def _with(request: HttpRequest, **changes: object) -> str:
+    """This address with some parameters changed; empty ones and the open cell are dropped."""
+    params = request.GET.dict() | {name: str(value) for name, value in changes.items()}
+    params.pop("cell", None)
+    kept = {name: value for name, value in params.items() if value}
+    return f"{request.path}?{urlencode(kept)}" if kept else request.path
+
+
+def _segments(request: HttpRequest, found: Matrix) -> list[dict[str, Any]]:
+    return [
+        {
+            "label": label,
+            "count": found.counts[show],
+            "url": _with(request, show=show, page=""),
+            "current": show == found.query.show,
+        }
+        for show, label in _SEGMENTS
+        if show != "chores" or found.counts["chores"] or found.query.show == "chores"
+    ]
+
+
+def _head(request: HttpRequest, column: Column) -> dict[str, Any]:
+    says = column.says
+    if column.planned_for:
+        says = f"{says} {words.day(column.planned_for)}"
+    return {
+        "branch": column.branch,
+        "says": says,
+        "owed": column.owed,
+        "confirm": column.confirm,
+        "owed_url": _with(request, show="owed", target=column.branch, page=""),
+        "confirm_url": _with(request, show="confirm", target=column.branch, page=""),
+    }
+
+
+def _group_title(group: Group, columns: list[Column], stacked: bool) -> SafeString:
+    first = columns[0].branch if columns else ""
+    if group is Group.FIRST:
+        return escape("Owed to the next release" if stacked else f"Owed to {words.visible(first)}")
+    if group is Group.ELSEWHERE:
+        others = [column.branch for column in columns[1:]]
+        if not stacked and len(others) == 1:
+            return escape(f"Owed to {words.visible(others[0])} only")
+        return escape("Owed to other branches only")
+    return escape({Group.CONFIRM: "To confirm", Group.SETTLED: "Settled", Group.CHORES: "Chores, never owed"}[group])
+
+
+def _row(row: Row, columns: dict[int, Column], places: dict[int, Place], opened: str, stacked: bool) -> SafeString:
+    """One row; markup is put together here because a page has hundreds of cells."""
+    place = places[row.project_id]
+    address = links.fix(place.slug, row.key)
+    cells = mark_safe(  # noqa: S308 - each cell escapes what it shows
+        "".join(_cell(cell, columns[cell.target_id], row.key, place.slug, opened, stacked) for cell in row.cells)
+    )
+    head = format_html(
+        '<a class="ow-s" href="{}">{}</a><span class="ow-m">{}</span>',
+        address, words.visible(_short(row.subject)), _facts(row, place if stacked else None),
+    )  # fmt: skip
+    if stacked:
+        return format_html('<li class="mxa-r"><div class="mxa-f">{}</div><div class="mxa-c">{}</div></li>', head, cells)
+    return format_html('<tr><th scope="row">{}</th>{}</tr>', head, cells)
+
+
+def _short(subject: str) -> str:
+    return subject if len(subject) <= _SUBJECT else subject[: _SUBJECT - 1] + "…"
+
+
+def _facts(row: Row, place: Place | None) -> SafeString:
+    parts = []
+    if row.ticket:
+        parts.append(format_html('<span class="tk">{}</span>', words.visible(row.ticket)))
+    if place:
+        parts.append(format_html('<a href="{}">{}</a>', links.matrix(place.slug), place.name))
+    if row.shipped_in:
+        parts.append(format_html('<span class="ref">{}</span>', words.visible(row.shipped_in)))
+    if row.live_since:
+        parts.append(
+            format_html('<span class="nw">live {}</span>', words.duration(words.seconds_since(row.live_since)))
+        )
+    if row.security:
+        parts.append(format_html('<span class="nw">{} Security</span>', icon("shield", "i--sm")))
+    return mark_safe("".join(parts))  # noqa: S308 - every part is escaped
+
+
+def _cell(cell: Cell, column: Column, key: str, slug: str, opened: str, stacked: bool) -> str:
+    """A verdict as a link to its evidence; the branch in it shows where cells are not in columns."""
+    branch = f'<span class="mx-b">{escape(words.visible(column.branch))}</span>'
+    if not cell.code:
+        inner = f'<span class="mx-c">{branch}<span class="mx-d">not judged yet</span></span>'
+    else:
+        current = ' is-open" aria-current="true' if opened == f"{key}:{column.branch}" else ""
+        detail = words.visible(cell.detail)
+        css = "mx-d mx-sha" if _SHA.match(detail) else "mx-d"
+        inner = (
+            f'<a class="mx-c{current}" href="{escape(links.evidence(slug, key, column.branch))}">'
+            f'{branch}{chip(cell.code)}<span class="{css}">{escape(detail)}</span></a>'
+        )
+    return inner if stacked else f"<td>{inner}</td>"
+
+
+def _drawer(request: HttpRequest, project: Project, opened: str) -> dict[str, Any]:
+    """What the evidence drawer shows, when a cell is open."""
+    key, found, branch = opened.partition(":")
+    shown = fix_in_target(project, key, branch) if found else None
+    if shown is None:
+        return {}
+    return evidence_context(shown) | {"close": _with(request)}

@@ -1,0 +1,208 @@
+"""Releases: the list, one release, and any two points of history beside each other."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from releases.git.page_reads import CommitInfo
+from releases.policies.flow import FlowPolicy
+from releases.policies.release_fixes import fixes_lacking, fixes_shipped, fixes_shipped_counts
+from releases.policies.selectors import ticket_link
+from releases.policies.tickets import ticket_in
+from releases.projects import history
+from releases.projects.models import Project, Release
+from releases.projects.release_selectors import (
+    KINDS,
+    Point,
+    ReleasePage,
+    ReleaseQuery,
+    newest_tags,
+    point_find,
+    release_find,
+    release_next,
+    releases_page,
+)
+
+from . import links
+from .access import get_project, open_to_visitors
+
+COMMITS = 100
+"""Commits of a release or comparison on one page."""
+
+
+@open_to_visitors
+@require_safe
+def releases_all(request: HttpRequest) -> HttpResponse:
+    """Every release of every project that the person may see, newest first."""
+    seen = list(Project.objects.seen_by(request.user).order_by("name").values("pk", "name", "slug"))
+    query = ReleaseQuery.from_params(request.GET.dict())
+    wanted = [row["pk"] for row in seen if not query.project or row["slug"] == query.project]
+    everything = bool(getattr(request.user, "is_superuser", False) or getattr(request.user, "all_projects", False))
+    page = releases_page(None if everything and not query.project else wanted, query)
+    return _list(request, page, {"projects": seen, "nav_projects": seen, "live": "overview"})
+
+
+@open_to_visitors
+@require_safe
+def releases(request: HttpRequest, slug: str) -> HttpResponse:
+    """The releases of one project."""
+    project = get_project(request, slug)
+    query = ReleaseQuery.from_params(request.GET.dict() | {"project": ""})
+    page = releases_page([project.pk], query)
+    return _list(request, page, {"project": project, "live": f"project:{project.pk}"})
+
+
+def _list(request: HttpRequest, page: ReleasePage, extra: dict[str, Any]) -> HttpResponse:
+    project = extra.get("project")
+    names = {row["pk"]: row for row in extra.get("projects", [])}
+    if project:
+        names[project.pk] = {"name": project.name, "slug": project.slug}
+    shipped = fixes_shipped_counts([row["pk"] for row in page.rows])
+    for row in page.rows:
+        owner = names.get(row["project_id"], {"name": "", "slug": ""})
+        row["project_name"], row["slug"] = owner["name"], owner["slug"]
+        row["url"] = links.release(owner["slug"], row["tag"])
+        row["fixes"] = shipped.get(row["pk"], 0)
+        row["kind_label"] = Release.Kind(row["kind"]).label
+    query = page.query
+    context = {
+        "tab": "releases",
+        "page": page,
+        "query": query,
+        "kinds": [(kind, Release.Kind(kind).label) for kind in KINDS],
+        "earlier": _with(request, page=query.page - 1) if query.page > 1 else "",
+        "later": _with(request, page=query.page + 1) if query.page < page.pages else "",
+        "here": request.get_full_path(),
+        **extra,
+    }
+    live = request.headers.get("HX-Target") == "releases"
+    return render(request, "releases/_releases.html" if live else "releases/releases.html", context)
+
+
+def _with(request: HttpRequest, **changes: object) -> str:
+    params = request.GET.dict() | {name: str(value) for name, value in changes.items()}
+    return f"{request.path}?{urlencode({name: value for name, value in params.items() if value})}"
+
+
+@open_to_visitors
+@require_safe
+def release(request: HttpRequest, slug: str, tag: str) -> HttpResponse:
+    """One release: what it is, what is in it, which fixes it carried and which it lacks."""
+    project = get_project(request, slug)
+    found = release_find(project, tag)
+    if found is None:
+        raise Http404("No such release.")
+    policy = FlowPolicy.from_data(project.policy)
+    number = _page(request)
+    before = found.previous.commit if found.previous else ""
+    with history.reading(project) as repo:
+        commits = repo.log(before, found.commit, (number - 1) * COMMITS, COMMITS)
+        people = repo.contributors(before, found.commit) if before else None
+        counts = repo.compare(before, found.commit, 0, 1) if before else None
+        problem = repo.problem
+    groups = by_ticket(policy, commits or ())
+    commands = snapshot_commands(project, found)
+    context = {
+        "tab": "releases",
+        "project": project,
+        "release": found,
+        "next": release_next(found),
+        "previous_url": links.release(slug, found.previous.tag) if found.previous else "",
+        "fixes": [(fix, links.fix(slug, fix.key)) for fix in fixes_shipped(found)],
+        "lacking": [(row, links.fix(slug, row.key)) for row in fixes_lacking(found)],
+        "groups": [(ticket, ticket_link(policy, ticket), members) for ticket, members in groups],
+        "commits_total": found.commit_total,
+        "people": people,
+        "files": counts,
+        "git_problem": problem,
+        "commands": commands,
+        "commands_text": "\n".join(commands),
+        "tags": [tag for tag in newest_tags(project) if tag != found.tag],
+        "compare_url": reverse("releases:compare", args=[slug]),
+        "earlier": f"?page={number - 1}" if number > 1 else "",
+        "later": f"?page={number + 1}" if commits and number * COMMITS < found.commit_total else "",
+    }
+    return render(request, "releases/release.html", context)
+
+
+def by_ticket(policy: FlowPolicy, commits: Sequence[CommitInfo]) -> list[tuple[str, list[CommitInfo]]]:
+    """Commits grouped by the ticket their subject names, in order of appearance; those without one come last."""
+    groups: dict[str, list[CommitInfo]] = {}
+    for commit in commits:
+        groups.setdefault(_ticket(policy, commit.subject), []).append(commit)
+    loose = groups.pop("", [])
+    return list(groups.items()) + ([("", loose)] if loose else [])
+
+
+def _ticket(policy: FlowPolicy, subject: str) -> str:
+    try:
+        return ticket_in(policy.ticket_pattern, (subject[:500],)) or ""
+    except re.error:
+        return ""
+
+
+def snapshot_commands(project: Project, found: Release) -> list[str]:
+    """How to get exactly this tree, with every name quoted."""
+    tag = shlex.quote(found.tag)
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{project.slug}-{found.version or found.tag}").strip("-.") or "snapshot"
+    return [
+        "git fetch origin --tags",
+        f"git archive --format=tar.gz --prefix={stem}/ --output={stem}.tar.gz {shlex.quote('refs/tags/' + found.tag)}",
+        f"sha256sum {stem}.tar.gz",
+        "# or as a folder beside your clone:",
+        f"git worktree add ../{stem} {tag}",
+    ]
+
+
+@open_to_visitors
+@require_safe
+def compare(request: HttpRequest, slug: str) -> HttpResponse:
+    """What one tag, branch or commit has that another lacks."""
+    project = get_project(request, slug)
+    names = [request.GET.get(side, "").strip()[:300] for side in ("from", "to")]
+    points = [point_find(project, name) if name else None for name in names]
+    number = _page(request)
+    comparison, problem = None, ""
+    if points[0] and points[1]:
+        with history.reading(project) as repo:
+            comparison = repo.compare(points[0].sha, points[1].sha, (number - 1) * COMMITS, COMMITS)
+            problem = repo.problem
+    commands = _compare_commands(points)
+    query = urlencode({"from": names[0], "to": names[1]})
+    context = {
+        "tab": "releases",
+        "project": project,
+        "names": names,
+        "points": points,
+        "unknown": [name for name, point in zip(names, points, strict=True) if name and point is None],
+        "comparison": comparison,
+        "git_problem": problem,
+        "tags": newest_tags(project),
+        "swapped": "?" + urlencode({"from": names[1], "to": names[0]}),
+        "earlier": f"?{query}&page={number - 1}" if number > 1 else "",
+        "later": f"?{query}&page={number + 1}" if comparison and number * COMMITS < comparison.ahead else "",
+        "commands": commands,
+        "commands_text": "\n".join(commands),
+    }
+    return render(request, "releases/compare.html", context)
+
+
+def _compare_commands(points: Sequence[Point | None]) -> list[str]:
+    first, second = points
+    if first is None or second is None:
+        return []
+    return [f"git log --oneline {first.sha}..{second.sha}", f"git diff --stat {first.sha} {second.sha}"]
+
+
+def _page(request: HttpRequest) -> int:
+    text = request.GET.get("page", "")
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 6 else 1
