@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.db.models import Count, Max, Q, QuerySet
+from django.db.models.fields.json import KT
 
 from releases.ledger.models import Event
 
@@ -51,19 +52,20 @@ class ProjectRow:
 
 
 _FIELDS = (
-    "pk", "name", "slug", "policy", "remote_url", "visibility", "created_at", "fetched_at", "judged_at", "error_text",
-    "error_code", "error_since", "production_release__tag", "production_release__tagged_at",
+    "pk", "name", "slug", "preset", "sla", "remote_url", "visibility", "created_at", "fetched_at", "judged_at",
+    "error_text", "error_code", "error_since", "production_release__tag", "production_release__tagged_at",
     "production_release__first_seen_at",
 )  # fmt: skip
 
 
 def project_rows(projects: QuerySet[Project]) -> list[ProjectRow]:
     """By name; one query."""
+    told = projects.annotate(preset=KT("policy__preset"), sla=KT("policy__sla_hours")).order_by("name")
     rows = []
-    for pk, name, slug, policy, url, visibility, created, *rest in projects.order_by("name").values_list(*_FIELDS):
-        tag, tagged, seen = rest[5:]
-        known = (pk, name, slug, policy.get("preset", "gitflow"), int(policy.get("sla_hours") or _DEFAULT_SLA_HOURS))
-        rows.append(ProjectRow(*known, url, visibility, created, *rest[:5], tag or "", tagged or seen))
+    for pk, name, slug, preset, sla, *rest in told.values_list(*_FIELDS):
+        tag, tagged, seen = rest[-3:]
+        known = (pk, name, slug, preset or "gitflow", int(sla or _DEFAULT_SLA_HOURS), *rest[:-3])
+        rows.append(ProjectRow(*known, tag or "", tagged or seen))
     return rows
 
 

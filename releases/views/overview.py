@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
@@ -18,9 +19,11 @@ from releases import live
 from releases.policies import overview as owed
 from releases.projects import selectors
 from releases.projects.models import Project
+from releases.projects.selectors import ProjectRow
 
 from . import fetching, links, live_part
 from .access import get_project, may, open_to_visitors, require
+from .kept import kept
 from .overview_page import Asked, OverviewPage
 
 
@@ -29,9 +32,14 @@ def overview(request: HttpRequest) -> HttpResponse:
     """Everything that this person may see, answer first."""
     everything = bool(getattr(request.user, "is_superuser", False) or getattr(request.user, "all_projects", False))
     topics = live_part.stamped(live.OVERVIEW)
-    projects = Project.objects.seen_by(request.user)
-    page = _page(request, projects, one=False, everything=everything)
-    return _answer(request, page, {"nav_projects": page.projects, "topics": topics})
+    rows = _rows(Project.objects.seen_by(request.user))
+    asked = _asked(request)
+
+    def context() -> dict[str, Any]:
+        debt = owed.debt([row.pk for row in rows], everything=everything)
+        return {"page": OverviewPage(rows, debt, asked, one=False), "topics": topics, "owed": debt.act}
+
+    return _answer(request, rows, asked, topics, context, {"nav_projects": rows})
 
 
 @open_to_visitors
@@ -40,15 +48,35 @@ def project_overview(request: HttpRequest, slug: str) -> HttpResponse:
     """The same for one project."""
     project = get_project(request, slug)
     topics = live_part.of_project(project.pk)
-    page = _page(request, Project.objects.filter(pk=project.pk), one=True)
-    release_url = links.release(project.slug, page.project.tag)
-    extra = {
-        "release_url": release_url,
-        "project": project,
-        "topics": topics,
-        "shipped": _before(project, page.project.tag),
-    }
-    return _answer(request, page, extra)
+    rows = _rows(Project.objects.filter(pk=project.pk))
+    asked = _asked(request)
+
+    def context() -> dict[str, Any]:
+        debt = owed.debt([project.pk])
+        return {
+            "page": OverviewPage(rows, debt, asked, one=True),
+            "owed": debt.act,
+            "project": project,
+            "topics": topics,
+            "release_url": links.release(slug, rows[0].tag),
+            "shipped": _before(project, rows[0].tag),
+        }
+
+    return _answer(request, rows, asked, topics, context, {"project": project})
+
+
+def _rows(projects: QuerySet[Project]) -> list[ProjectRow]:
+    rows = selectors.project_rows(projects)
+    running = selectors.active_runs([row.pk for row in rows])
+    for row in rows:
+        row.run_state, row.run_stage = running.get(row.pk, ("", ""))
+    return rows
+
+
+def _asked(request: HttpRequest) -> Asked:
+    number = request.GET.get("page", "")
+    page = int(number) if number.isascii() and number.isdigit() and len(number) < 7 else 1
+    return Asked(request.path, max(1, page), request.GET.get("sort") == "newest")
 
 
 def _before(project: Project, current: str) -> list[dict[str, Any]]:
@@ -59,32 +87,30 @@ def _before(project: Project, current: str) -> list[dict[str, Any]]:
     return rows[:4]
 
 
-def _page(request: HttpRequest, projects: QuerySet[Project], *, one: bool, everything: bool = False) -> OverviewPage:
-    rows = selectors.project_rows(projects)
-    scope = [row.pk for row in rows]
-    running = selectors.active_runs(scope)
-    for row in rows:
-        row.run_state, row.run_stage = running.get(row.pk, ("", ""))
-    number = request.GET.get("page", "")
-    asked = Asked(int(number) if number.isascii() and number.isdigit() and len(number) < 7 else 1,
-                  request.GET.get("sort") == "newest")  # fmt: skip
-    return OverviewPage(rows, owed.debt(scope, everything=everything), asked, one=one)
-
-
-def _answer(request: HttpRequest, page: OverviewPage, extra: dict[str, object]) -> HttpResponse:
+def _answer(
+    request: HttpRequest,
+    rows: list[ProjectRow],
+    asked: Asked,
+    topics: str,
+    context: Callable[[], dict[str, Any]],
+    extra: dict[str, object],
+) -> HttpResponse:
     """The whole page, or its live part when it asks for itself again."""
-    live = request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request")
-    context = {
-        "page": page,
-        "tab": "overview",
-        "nav_owed": page.debt.act,
+    acts = {
         "may_check": may(request, Act.CHECK),
         "may_manage": may(request, Act.MANAGE),
         "may_settle": may(request, Act.SETTLE),
         "may_edit": may(request, Act.EDIT_POLICY),
-        **extra,
     }
-    response = render(request, "releases/_overview.html" if live else "releases/overview.html", context)
+    # The rows hold who may see what, and when each project was read and judged last: a change makes another key.
+    key = (rows, asked, topics, acts, get_script_prefix())
+    part, owing = kept(request, "releases/_overview.html", key, lambda: context() | acts, "owed")
+    if request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request"):
+        response = HttpResponse(part)
+    else:
+        response = render(
+            request, "releases/overview.html", {"tab": "overview", "part": part, "nav_owed": owing, **extra}
+        )
     patch_vary_headers(response, ["HX-Request"])
     return response
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
 from django.utils.safestring import SafeString
 
@@ -52,12 +53,21 @@ class GateCard:
     fixes: list[dict[str, Any]] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What the address asks for."""
 
+    path: str
     page: int = 1
     newest_first: bool = False
+
+    @property
+    def address(self) -> str:
+        """The address without what it does not mean."""
+        query: dict[str, object] = {"page": self.page} if self.page > 1 else {}
+        if self.newest_first:
+            query["sort"] = "newest"
+        return f"{self.path}?{urlencode(query)}" if query else self.path
 
 
 class OverviewPage:
