@@ -23,6 +23,7 @@ from releases.policies.models import Target
 from releases.policies.plans import plan_set
 from releases.projects.models import FetchRun, Project
 from releases.projects.services import project_add, project_delete
+from releases.projects.services.mirrors import facts_file, mirror_folder, mirror_remove
 
 from .build import CATALOGUE, build
 
@@ -109,7 +110,9 @@ def demo_remove() -> int:
     """Remove the demo's projects with their mirrors, and its remotes; how many projects went. Others stay."""
     projects = demo_projects()
     for project in projects:
+        folder, facts = mirror_folder(project), facts_file(project)
         project_delete(project)
+        mirror_remove(folder, facts)
     shutil.rmtree(demo_folder(), ignore_errors=True)
     return len(projects)
 
