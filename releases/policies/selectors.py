@@ -30,6 +30,8 @@ EVIDENCE_SAYS: dict[str, str] = {
     Evidence.EMPTY: "changes nothing",
 }
 """Evidence codes in words; each completes "as <sha>, …"."""
+_SHORT = 12
+"""Digits of an object id in commands for people."""
 EVENTS = 60
 """Ledger rows that the fix page shows."""
 
@@ -192,11 +194,11 @@ def _commands_to_look(shown: FixInTarget) -> list[str]:
     lines = ["git fetch origin"]
     for commit in shown.commits[:20]:
         if commit.counterpart:
-            lines.append(f"git range-diff {commit.sha}^! {commit.counterpart}^!")
+            lines.append(f"git range-diff {commit.sha[:_SHORT]}^! {commit.counterpart[:_SHORT]}^!")
         elif commit.sha in commit.counterparts or commit.code == Code.MERGED:
-            lines.append(f"git merge-base --is-ancestor {commit.sha} {remote} && echo it is there")
+            lines.append(f"git merge-base --is-ancestor {commit.sha[:_SHORT]} {remote} && echo it is there")
         else:
-            lines.append(f"git show {commit.sha}")
+            lines.append(f"git show {commit.sha[:_SHORT]}")
     return lines
 
 
@@ -208,7 +210,7 @@ def _commands_to_pick(shown: FixInTarget) -> list[str]:
     lines = [
         "git fetch origin",
         f"git switch -c {name} {shlex.quote(f'origin/{shown.target.branch}')}",
-        f"git cherry-pick -x {parent}{' '.join(commit.sha for commit in needed)}",
+        f"git cherry-pick -x {parent}{' '.join(commit.sha[:_SHORT] for commit in needed)}",
     ]
     if count := len(shown.conflicts):
         files = "1 file" if count == 1 else f"{count} files"

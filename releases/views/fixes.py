@@ -13,7 +13,7 @@ from releases.policies.models import Verdict
 from releases.policies.selectors import FixStory, fix_in_target, fix_story, ticket_link
 from releases.projects import history
 
-from . import links
+from . import links, live_part
 from .access import get_project, open_to_visitors
 from .evidence_context import evidence_context
 
@@ -32,10 +32,11 @@ _EVENT_ICONS = {
 def evidence(request: HttpRequest, slug: str, sha: str, branch: str) -> HttpResponse:
     """The verdict on one fix in one branch with what it rests on; asked by the matrix, only the drawer."""
     project = get_project(request, slug)
+    topics = live_part.of_project(project.pk)
     shown = fix_in_target(project, sha, branch)
     if shown is None:
         raise Http404("No such fix, or this branch never had to receive it.")
-    context = evidence_context(shown) | {"tab": "matrix", "project": project}
+    context = evidence_context(shown) | {"tab": "matrix", "project": project, "live": topics}
     asked = request.headers.get("HX-Target", "")
     template = {"drawer": "releases/_drawer.html", "evidence": "releases/_evidence.html"}.get(asked)
     if template is None:
@@ -57,12 +58,13 @@ def evidence(request: HttpRequest, slug: str, sha: str, branch: str) -> HttpResp
 def fix(request: HttpRequest, slug: str, sha: str) -> HttpResponse:
     """Everything known of one fix; with `?format=json` its verdicts as data."""
     project = get_project(request, slug)
+    topics = live_part.of_project(project.pk)
     story = fix_story(project, sha)
     if story is None:
         raise Http404("No such fix.")
     if request.GET.get("format") == "json":
         return JsonResponse(fix_data(story), json_dumps_params={"indent": 2, "ensure_ascii": False})
-    context = _story_context(story) | {"tab": "matrix", "project": project}
+    context = _story_context(story) | {"tab": "matrix", "project": project, "live": topics}
     live = request.headers.get("HX-Target") == "fix"
     response = render(request, "releases/_fix.html" if live else "releases/fix.html", context)
     patch_vary_headers(response, ["HX-Target"])

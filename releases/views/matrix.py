@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
 from hotfixdash.accounts.roles import Act
+from releases.live import OVERVIEW
 from releases.policies.flow import FlowPolicy
 from releases.policies.matrix_selectors import PERIODS, SIZES, Cell, Column, Group, Matrix, MatrixQuery, Row, matrix
 from releases.policies.models import Target
@@ -24,7 +25,7 @@ from releases.policies.selectors import fix_in_target
 from releases.projects.models import Project
 from releases.templatetags.dash import chip, icon
 
-from . import links, words
+from . import links, live_part, words
 from .access import get_project, may, open_to_visitors
 from .evidence_context import evidence_context
 
@@ -59,6 +60,7 @@ class Section:
 def matrix_page(request: HttpRequest, slug: str) -> HttpResponse:
     """Fixes of one project by target branch; with `?cell=<fix>:<branch>` the evidence beside it."""
     project = get_project(request, slug)
+    topics = live_part.of_project(project.pk)
     query = MatrixQuery.from_params(request.GET)
     found = matrix([project.pk], query)
     place = Place(project.name, project.slug)
@@ -69,7 +71,7 @@ def matrix_page(request: HttpRequest, slug: str) -> HttpResponse:
         "project": project,
         "production": policy.production,
         "span": len(found.columns) + 1,
-        "live": f"project:{project.pk}",
+        "live": topics,
         "checked_at": project.judged_at,
         "check_url": _check_url(request, "releases:project-check", slug),
     }
@@ -84,6 +86,7 @@ def matrix_page(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def matrix_all(request: HttpRequest) -> HttpResponse:
     """The same over all projects that the person may see: targets differ, so each row lists its own."""
+    topics = live_part.stamped(OVERVIEW)
     projects = list(Project.objects.seen_by(request.user).order_by("name").values("pk", "name", "slug", "judged_at"))
     params = request.GET.dict()
     params.setdefault("show", "owed")
@@ -91,7 +94,7 @@ def matrix_all(request: HttpRequest) -> HttpResponse:
     places = {project["pk"]: Place(project["name"], project["slug"]) for project in projects}
     checked = [project["judged_at"] for project in projects if project["judged_at"]]
     context = _shared(request, found, places, "", stacked=True)
-    context |= {"nav_projects": projects, "live": "overview", "checked_at": min(checked, default=None)}
+    context |= {"nav_projects": projects, "live": topics, "checked_at": min(checked, default=None)}
     context |= {"any_project": bool(projects), "check_url": _check_url(request, "releases:check-all")}
     return _answer(request, "releases/matrix_all.html", context)
 

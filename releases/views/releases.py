@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from releases.git.page_reads import CommitInfo
+from releases.live import OVERVIEW
 from releases.policies.flow import FlowPolicy
 from releases.policies.release_fixes import fixes_lacking, fixes_shipped, fixes_shipped_counts
 from releases.policies.selectors import ticket_link
@@ -32,7 +33,7 @@ from releases.projects.release_selectors import (
     releases_page,
 )
 
-from . import links
+from . import links, live_part
 from .access import get_project, open_to_visitors
 
 COMMITS = 100
@@ -43,12 +44,13 @@ COMMITS = 100
 @require_safe
 def releases_all(request: HttpRequest) -> HttpResponse:
     """Every release of every project that the person may see, newest first."""
+    topics = live_part.stamped(OVERVIEW)
     seen = list(Project.objects.seen_by(request.user).order_by("name").values("pk", "name", "slug"))
     query = ReleaseQuery.from_params(request.GET.dict())
     wanted = [row["pk"] for row in seen if not query.project or row["slug"] == query.project]
     everything = bool(getattr(request.user, "is_superuser", False) or getattr(request.user, "all_projects", False))
     page = releases_page(None if everything and not query.project else wanted, query)
-    return _list(request, page, {"projects": seen, "nav_projects": seen, "live": "overview"})
+    return _list(request, page, {"projects": seen, "nav_projects": seen, "live": topics})
 
 
 @open_to_visitors
@@ -56,9 +58,10 @@ def releases_all(request: HttpRequest) -> HttpResponse:
 def releases(request: HttpRequest, slug: str) -> HttpResponse:
     """The releases of one project."""
     project = get_project(request, slug)
+    topics = live_part.of_project(project.pk)
     query = ReleaseQuery.from_params(request.GET.dict() | {"project": ""})
     page = releases_page([project.pk], query)
-    return _list(request, page, {"project": project, "live": f"project:{project.pk}"})
+    return _list(request, page, {"project": project, "live": topics})
 
 
 def _list(request: HttpRequest, page: ReleasePage, extra: dict[str, Any]) -> HttpResponse:
@@ -200,7 +203,12 @@ def _compare_commands(points: Sequence[Point | None]) -> list[str]:
     first, second = points
     if first is None or second is None:
         return []
-    return [f"git log --oneline {first.sha}..{second.sha}", f"git diff --stat {first.sha} {second.sha}"]
+    between = shlex.quote(f"{first.name}..{second.name}")
+    return [
+        "git fetch origin --tags",
+        f"git log --oneline {between}",
+        f"git diff --stat {between}",
+    ]
 
 
 def _page(request: HttpRequest) -> int:
