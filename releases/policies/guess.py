@@ -58,6 +58,12 @@ def guess(refs: Iterable[str], tags: Iterable[str], head: str | None = None) -> 
     return replace(found, policy=replace(found.policy, tag_pattern=_tag_pattern(versions, found.policy.tag_pattern)))
 
 
+def is_line(name: str) -> bool:
+    """Is this branch named like a version line: `stable/3.2.x`, `release/1.7`, `3.9`?"""
+    line = _LINE.match(name)
+    return bool(line and (line["prefix"] or re.search(r"[._-]", name)))
+
+
 def _gitflow(branches: list[str], develop: str, production: str) -> Guess:
     base = PRESETS[Preset.GITFLOW]
     patterns = tuple(
@@ -73,7 +79,7 @@ def _lines(branches: Sequence[str]) -> list[str]:
     prefixes: Counter[str] = Counter()
     for name in branches:
         line = _LINE.match(name)
-        if line and (line["prefix"] or re.search(r"[._-]", name)):
+        if line and is_line(name):
             prefixes[(line["prefix"] or "").lower()] += 1
             found.append((tuple(int(part) for part in re.split(r"[._-]", line["version"])), name))
     if not found:

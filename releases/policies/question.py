@@ -24,13 +24,15 @@ class Question:
     """Do not use trailers and Change-Ids as evidence."""
     ignore: frozenset[str] = frozenset()
     """Object ids that must not serve as counterparts."""
+    strict: bool = True
+    """A name that the repository does not have is an error; otherwise it is left out with a note."""
     guess_tickets: bool = False
     """Find out from the messages how this project names its tickets, instead of the policy's pattern."""
 
     @classmethod
     def of(cls, policy: FlowPolicy) -> Question:
         """The standing question of a project: its policy's production against its policy's targets."""
-        return cls(policy.production, policy.targets, policy)
+        return cls(policy.production, policy.targets, policy, strict=False)
 
 
 class QuestionError(Exception):

@@ -17,7 +17,7 @@ _SECURITY = re.compile(
     re.IGNORECASE,
 )
 _CANDIDATES = (
-    r"\b[A-Z][A-Z0-9]{1,9}-\d+\b",
+    r"\b(?!GH-)[A-Z][A-Z0-9]{1,9}-\d+\b",
     r"(?i:\b(?:fix(?:e[sd])?|close[sd]?|resolve[sd]?|refs?|bug|issue|ticket)\b:?,? )(#\d+)",
     r"\b(?:bpo|gh)-\d+\b",
     r"(?i:\b(?:closes-bug|related-bug|partial-bug): ?)(#\d+)",
@@ -53,7 +53,7 @@ def guess_ticket_pattern(texts: Iterable[str], default: str) -> str:
     for index, pattern in enumerate(_CANDIDATES):
         share = sum(ticket_in(pattern, (text,)) is not None for text in sample) / max(1, len(sample))
         # A later way of naming is vaguer, so it must be clearly more common to win.
-        if share > best_share + (0.15 if index and best != default else 0):
+        if share > best_share + (0.15 if index > 1 and best_share > _ENOUGH else 0):
             best, best_share = pattern, share
     return best
 

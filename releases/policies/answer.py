@@ -1,0 +1,269 @@
+"""The answer: every fix of production, judged for every target. Needs no Django and no database.
+
+refs → history → discovery → judgement → since when → previews, each in its own module; this one only leads through.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from releases.evidence.engine import Engine, Options
+from releases.evidence.history import History
+from releases.evidence.store import FactStore
+from releases.evidence.verdicts import FixCommit, FixReport, FixVerdict, Report
+from releases.git import objects
+
+from .chore_reading import chore_commits
+from .discovery import discover, single_commits
+from .drafts import Discovery, Draft, Message
+from .lines import mark_reachable
+from .previews import add_previews
+from .question import Question, QuestionError
+from .refs import NamedTip, Refs, no_such_ref, production_tips, read_refs, resolve, target_tips
+from .shipping import Shipped, lag, shipped
+from .terrain import Terrain
+from .tickets import guess_ticket_pattern, is_security, ticket_in
+from .wording import count
+
+Progress = Callable[[str], None]
+
+
+def answer(
+    repository: Path | str,
+    question: Question,
+    *,
+    store: Path | None = None,
+    preview: bool = True,
+    progress: Progress | None = None,
+    name: str = "",
+    started: float | None = None,
+) -> Report:
+    """Answer a question about the repository with this git directory. Raises QuestionError and GitError.
+
+    `store` is the file in which facts about commits are kept; None keeps none. `started` is when the asker began to
+    wait (monotonic seconds). What one commit or object refuses becomes an Unknown verdict or a note, not an error.
+    """
+    began = time.monotonic() if started is None else started
+    git_dir = Path(repository)
+    say = progress or _quiet
+    say("Reading branches and tags …")
+    asked = _Asked.of(git_dir, question, name or git_dir.name.removesuffix(".git"))
+    if not asked.production or not asked.targets:
+        return asked.report([], began)
+    return _Answer(asked, store, say).report(began, preview=preview)
+
+
+def _quiet(_said: str) -> None:
+    return None
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A question with its names looked up."""
+
+    git_dir: Path
+    name: str
+    question: Question
+    refs: Refs
+    production: list[NamedTip]
+    targets: list[NamedTip]
+    notes: list[str]
+
+    @classmethod
+    def of(cls, git_dir: Path, question: Question, name: str) -> _Asked:
+        refs = read_refs(git_dir)
+        policy, strict = question.policy, question.strict
+        production = production_tips(refs, question.production, policy, git_dir, strict=strict)
+        targets = target_tips(refs, question.targets, policy, production, git_dir, strict=strict)
+        notes = []
+        if not production:
+            notes.append(f"Nothing is in production yet: there is no {_or(question.production)}.")
+        if not targets:
+            notes.append(f"No target is there: there is no open {_or(question.targets)}.")
+        if strict and not refs.branches and not refs.tags:
+            raise no_such_ref(refs, "")
+        return cls(git_dir, name, question, refs, production, targets, notes)
+
+    @property
+    def live(self) -> dict[str, str]:
+        """Every tip of production under a name of its own."""
+        return {
+            item.name if len(item.tips) == 1 else f"{item.name}#{number}": tip
+            for item in self.production
+            for number, tip in enumerate(item.tips)
+        }
+
+    def report(self, fixes: list[FixReport], began: float) -> Report:
+        named = {item.name: item.tips[0] for item in (*self.production, *self.targets)}
+        return Report(
+            self.name, tuple(item.name for item in self.production), tuple(item.name for item in self.targets),
+            named, fixes, time.monotonic() - began, 0.0, self.notes,
+        )  # fmt: skip
+
+
+def _or(names: Sequence[str]) -> str:
+    return " or ".join(names) if names else "branch named"
+
+
+class _Answer:
+    """One answer in the making."""
+
+    def __init__(self, asked: _Asked, store: Path | None, say: Progress) -> None:
+        self.asked = asked
+        self.question = asked.question
+        self.say = say
+        say("Walking the history …")
+        self.history = History(asked.git_dir, asked.live, {item.name: item.tips[0] for item in asked.targets})
+        tags = [(tag.name, tag.commit, tag.made_at) for tag in asked.refs.tags.values()]
+        self.terrain = Terrain(self.history, self.question.policy, asked.production, asked.targets, tags)
+        self.policy = self.question.policy
+        self.store = FactStore(store) if store is not None else None
+
+    def report(self, began: float, *, preview: bool) -> Report:
+        try:
+            self.say("Looking for fixes …")
+            discovery = (single_commits if self.question.commits else discover)(self.terrain.ground)
+            drafts = self._since(discovery.drafts)
+            fixes = self._judged(drafts)
+            self._note(discovery)
+            report = self.asked.report(fixes, began)
+            if preview:
+                tips = {item.name: item.tips[0] for item in self.asked.targets}
+                bases = {self._sha(draft.commit): self._sha(draft.base) for draft in drafts if draft.base is not None}
+                report.preview_seconds = add_previews(fixes, self.history, tips, bases, progress=self.say)
+            return report
+        finally:
+            if self.store is not None:
+                self.store.close()
+
+    def _judged(self, drafts: Sequence[Draft]) -> list[FixReport]:
+        self.say(f"Judging {count(len(drafts), 'fix', 'fixes')} …")
+        ignored = self.question.ignore
+        full = frozenset(objects.resolve_many(self.asked.git_dir, sorted(ignored)).values()) if ignored else frozenset()
+        engine = Engine(self.history, self.store, Options(self.question.mask_trailers, full, self.say))
+        verdicts = engine.judge([self._shas(draft.commits) for draft in drafts])
+        live = self._live(drafts)
+        said = self.terrain.messages(number for draft in drafts for number in (draft.landing, *draft.commits))
+        chores = chore_commits(self.history, (self._sha(c) for draft in drafts for c in draft.commits), self.policy)
+        pattern = self._ticket_pattern(said.values())
+        fixes = []
+        for place, draft in enumerate(drafts):
+            fix = self._fix(draft, said, pattern, live[draft.landing])
+            fix.chore = all(commit.sha in chores for commit in fix.commits)
+            fix.verdicts = {
+                target: self._with_lag(listed[place], fix.live_since) for target, listed in verdicts.items()
+            }
+            fixes.append(fix)
+        fixes.sort(key=lambda fix: -(fix.live_since or 0))
+        return fixes
+
+    def _sha(self, number: int) -> str:
+        return self.terrain.graph.sha(number)
+
+    def _shas(self, numbers: Sequence[int]) -> list[str]:
+        return [self._sha(number) for number in numbers]
+
+    # Since when
+
+    def _since(self, drafts: list[Draft]) -> list[Draft]:
+        """Without what was live before: in a tag (or commit) or before a date."""
+        since = self.question.since
+        if since is None:
+            return drafts
+        sha = resolve(self.asked.refs, since, self.asked.git_dir)
+        if sha is not None:
+            return self._not_in(drafts, sha)
+        moment = parse_date(since)
+        if moment is None:
+            raise QuestionError(
+                "since",
+                f"“{since}” is neither a tag, a commit nor a date.",
+                "Write a date as 2026-03-01, or name a tag.",
+            )
+        live = self._live(drafts)
+        return [draft for draft in drafts if (live[draft.landing].live_since or 0) >= moment]
+
+    def _not_in(self, drafts: list[Draft], sha: str) -> list[Draft]:
+        number = self.terrain.graph.get(sha)
+        if number is None:
+            # Outside the region that production and targets do not share: nothing of it is in the region either.
+            shared = set(self.history.walk([sha], []))
+            return [draft for draft in drafts if self._sha(draft.landing) not in shared]
+        marks = mark_reachable(self.terrain.graph, [number])
+        return [draft for draft in drafts if not marks[draft.landing]]
+
+    def _live(self, drafts: Sequence[Draft]) -> Mapping[int, Shipped]:
+        landings = [draft.landing for draft in drafts]
+        said = self.terrain.messages(landings)
+        dates = {number: message.committed_at for number, message in said.items()}
+        tips = [self.terrain.graph.number(tip) for item in self.asked.production for tip in item.tips]
+        return shipped(self.terrain.graph, self.terrain.tags, tips, landings, dates)
+
+    # One fix
+
+    def _fix(self, draft: Draft, said: Mapping[int, Message], pattern: str, live: Shipped) -> FixReport:
+        messages = [said.get(number) or _unreadable(self._sha(number)) for number in draft.commits]
+        commits = tuple(FixCommit(m.sha, m.subject, m.author_name, m.author_email, m.authored_at) for m in messages)
+        landing = said.get(draft.landing)
+        texts = [draft.branch, draft.subject]
+        texts += [landing.subject, landing.body] if landing and draft.kind == "merge" else []
+        texts += [text for m in messages for text in (m.subject, m.body)]
+        return FixReport(
+            id=self._sha(draft.commit),
+            kind=draft.kind,
+            subject=draft.subject,
+            commits=commits,
+            production_ref=draft.production,
+            ticket=ticket_in(pattern, texts),
+            shipped_in=live.tag,
+            live_since=live.live_since,
+            live_since_source=live.source,
+            security=is_security(texts),
+        )
+
+    def _with_lag(self, verdict: FixVerdict, live_since: int | None) -> FixVerdict:
+        if not verdict.settled or verdict.settled_at is None:
+            return verdict
+        return replace(verdict, lag_seconds=lag(live_since, verdict.settled_at))
+
+    def _ticket_pattern(self, messages: Iterable[Message]) -> str:
+        usual = self.policy.ticket_pattern
+        if not self.question.guess_tickets:
+            return usual
+        return guess_ticket_pattern((message.subject for message in messages), usual)
+
+    def _note(self, discovery: Discovery) -> None:
+        if discovery.release_leftovers:
+            commits = count(discovery.release_leftovers, "commit")
+            have = "is" if discovery.release_leftovers == 1 else "are"
+            self.asked.notes.append(
+                f"{commits} of release branches {have} not in every target: they came with the normal release and are "
+                "not listed as fixes. See --commits."
+            )
+        if self.history.shallow_boundary:
+            self.asked.notes.append(
+                "This copy of the history is shallow: what lies behind its end is unknown. Fetch the whole history."
+            )
+
+
+def _unreadable(sha: str) -> Message:
+    return Message(sha, "(this commit cannot be read)", "", "", "", 0, 0)
+
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:?\d{2})?)?\Z")
+
+
+def parse_date(text: str) -> int | None:
+    """Unix seconds of an ISO 8601 date or moment (UTC unless it says otherwise); None when it is none."""
+    if not _DATE.match(text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

@@ -1,0 +1,66 @@
+"""Merges that carry changes of their own: more than joining two lines and resolving where they met."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from releases.git import objects
+
+LIMIT = 4 << 20
+"""Bytes of one merge's own patch that are looked at; a merge with more surely has changes of its own."""
+_MARKERS = (b"-<<<<<<< ", b"-||||||| ", b"->>>>>>> ")
+
+
+def merges_with_own_changes(git_dir: Path, merges: Sequence[str]) -> set[str]:
+    """Which of these merges changed something that neither side brought, resolved conflicts aside.
+
+    Only merges with a file that differs from all parents can; only those are merged again to compare.
+    """
+    if not merges:
+        return set()
+    unreadable: set[str] = set()
+    touched = objects.touched_merges(git_dir, merges, unreadable.add)
+    suspects = [sha for sha in merges if sha in touched]
+    if not suspects:
+        return set()
+    found = set()
+    for sha, patch, cut in objects.merge_patches(git_dir, suspects, unreadable.add, LIMIT):
+        if cut or has_own_changes(patch):
+            found.add(sha)
+    return found
+
+
+def has_own_changes(patch: bytes) -> bool:
+    """Does a merge's own patch (as `--remerge-diff` prints it) touch more than the places of conflicts?"""
+    for section in (b"\n" + patch).split(b"\ndiff --git ")[1:]:
+        head, *hunks = re.split(rb"\n(?=@@ )", section)
+        if b"\nremerge CONFLICT" in head:
+            hunks = [hunk for hunk in hunks if any(b"\n" + mark in hunk for mark in _MARKERS)]
+        elif not hunks:
+            return True
+        if any(_outside_conflict(hunk) for hunk in hunks):
+            return True
+    return False
+
+
+def _outside_conflict(hunk: bytes) -> bool:
+    """Does a hunk change lines away from conflict markers? Lines that touch a conflict belong to its resolution."""
+    runs = _runs(hunk.split(b"\n")[1:])
+    return any(not any(line.startswith(_MARKERS) for line in run) for run in runs)
+
+
+def _runs(lines: Sequence[bytes]) -> list[list[bytes]]:
+    """Neighbouring changed lines, between lines of context."""
+    runs: list[list[bytes]] = []
+    open_run = False
+    for line in lines:
+        if line[:1] in (b"+", b"-"):
+            if not open_run:
+                runs.append([])
+            runs[-1].append(line)
+            open_run = True
+        elif line[:1] == b" ":
+            open_run = False
+    return runs
