@@ -15,7 +15,7 @@ from . import text
 
 FINGERPRINTS = 1
 """Version of everything computed here; facts kept under another version are thrown away."""
-MAX_LINES = 6000
+MAX_LINES = 4000
 """Changed lines above which a patch is compared by its fingerprints alone: similarity of giants proves little."""
 PATCH_LIMIT = 24 << 20
 """Bytes of one patch that are looked at; a larger one is compared by its raw changes alone."""
@@ -23,6 +23,9 @@ _BLANKS = b" \t\r\f\v"
 _HUNK = re.compile(rb"^@@ [^\n]*\n", re.MULTILINE)
 _INDEX = re.compile(rb"^index [^\n]*\n", re.MULTILINE)
 _CHANGED = re.compile(rb"^[+-][^\n]*", re.MULTILINE)
+MAX_SIZED = 60
+"""Paths up to which a commit keeps the ids of its blobs."""
+_RAW = re.compile(rb"^:(\d+) (\d+) ([0-9a-f]+) ([0-9a-f]+) [^\t]*\t([^\n]*)", re.MULTILINE)
 _WORD = re.compile(rb"\w+")
 
 
@@ -48,6 +51,8 @@ class Facts:
     raw: bytes
     """Fingerprint of paths, modes and blob ids: equal ones make equal patches."""
     inverse_raw: bytes
+    blobs: bytes = b""
+    """Old and new blob ids of each path, as hex separated by spaces; empty for commits of very many paths."""
     links: tuple[str, ...] = ()
     reverts: tuple[str, ...] = ()
     change_id: str = ""
@@ -90,12 +95,12 @@ def read_facts(fields: list[bytes], raw: bytes, names: Names, *, body: bool) -> 
     sha, parents, name, email, authored, committed, subject, message = fields
     title = subject.decode("utf-8", "replace")
     said = message.decode("utf-8", "replace")
-    paths, header, inverse_header, raw_id, inverse_raw = _changes(raw, names)
+    paths, header, inverse_header, raw_id, inverse_raw, blobs = _changes(raw, names)
     linked = text.may_link(said)
     return Facts(
         sha.decode("ascii"), tuple(parents.decode("ascii").split()), names.of(name), names.of(email.lower()),
         _int(authored), _int(committed), title, text.normal_subject(title),
-        paths, header, inverse_header, raw_id, inverse_raw,
+        paths, header, inverse_header, raw_id, inverse_raw, blobs,
         text.links(said) if linked else (), text.reverts(said) if linked else (),
         text.change_id(said) if linked else "", said if body else None,
     )  # fmt: skip
@@ -108,23 +113,23 @@ def _int(value: bytes) -> int:
         return 0
 
 
-def _changes(raw: bytes, names: Names) -> tuple[tuple[str, ...], bytes, bytes, bytes, bytes]:
-    """Paths, header, inverse header, raw id and inverse raw id of `:old new blob blob X<TAB>path` lines."""
-    lines = [line for line in raw.split(b"\n") if line.startswith(b":")]
-    if not lines:
-        return (), b"", b"", b"", b""
-    paths, heads, back_heads, whole, back_whole = [], [], [], [], []
-    for line in lines:
-        change, _, path = line.partition(b"\t")
-        old, new, before, after, _status = change[1:].split(b" ")
-        paths.append(names.of(path))
-        heads.append(b"%b %b %b" % (old, new, path))
-        back_heads.append(b"%b %b %b" % (new, old, path))
-        whole.append(b"%b %b %b %b %b" % (old, new, before, after, path))
-        back_whole.append(b"%b %b %b %b %b" % (new, old, after, before, path))
+def _changes(raw: bytes, names: Names) -> tuple[tuple[str, ...], bytes, bytes, bytes, bytes, bytes]:
+    """Paths, header, inverse header, raw id, inverse raw id and blob ids of `:old new blob blob X<TAB>path` lines."""
+    found = _RAW.findall(raw)
+    if not found:
+        return (), b"", b"", b"", b"", b""
+    modes = b"\n".join([old + new + path for old, new, _, _, path in found])
+    if all(old == new for old, new, _, _, _ in found):
+        header = inverse = digest(modes)
+    else:
+        header, inverse = digest(modes), digest(b"\n".join([new + old + path for old, new, _, _, path in found]))
+    before = b" ".join([item[2] for item in found])
+    after = b" ".join([item[3] for item in found])
     return (
-        tuple(paths), digest(b"\n".join(heads)), digest(b"\n".join(back_heads)),
-        digest(b"\n".join(whole)), digest(b"\n".join(back_whole)),
+        tuple([names.of(item[4]) for item in found]), header, inverse,
+        digest(header + before + b"\0" + after),
+        digest(inverse + after + b"\0" + before),
+        before + b" " + after if len(found) <= MAX_SIZED else b"",
     )  # fmt: skip
 
 

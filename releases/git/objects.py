@@ -243,3 +243,26 @@ def shallow_boundary(git_dir: Path) -> set[str]:
         if listed.is_file():
             return set(listed.read_text("ascii", "replace").split())
     return set()
+
+
+def sizes(git_dir: Path, blobs: Sequence[str]) -> dict[str, int]:
+    """Size in bytes of each object that can be read."""
+    found: dict[str, int] = {}
+    with (
+        _listed(blobs) as listed,
+        runner.stream(
+            ["cat-file", "--buffer", "--batch-check=%(objectname) %(objectsize)"],
+            git_dir=git_dir, stdin=listed, timeout=LONG,
+        ) as flow,
+    ):  # fmt: skip
+        for line in flow.stdout:
+            sha, _, size = line.rstrip().partition(b" ")
+            if size.isdigit():
+                found[sha.decode("ascii")] = int(size)
+    return found
+
+
+def unreached(git_dir: Path, shas: Sequence[str], tip: str) -> set[str]:
+    """Those of these commits that the tip does not have in its history."""
+    wanted = set(shas)
+    return {sha for sha in walk(git_dir, [*shas, f"^{tip}"]) if sha in wanted} if wanted else set()

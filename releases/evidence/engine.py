@@ -1,0 +1,55 @@
+"""Judges fixes against targets: gathers what can be observed, lets the rules decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .history import History
+from .judging import Judging
+from .rules import judge_fix
+from .store import FactStore
+from .verdicts import FixVerdict
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to judge."""
+
+    mask_trailers: bool = False
+    """Do not use trailers and Change-Ids as evidence (for measuring)."""
+    ignore_commits: frozenset[str] = frozenset()
+    """Full object ids that must not serve as counterparts (for measuring)."""
+    progress: Progress | None = None
+    """Told in a few words what is being done."""
+
+
+class Engine:
+    """One repository's judge. `store` keeps facts between runs; without it everything is read from git."""
+
+    def __init__(self, history: History, store: FactStore | None = None, options: Options = Options()) -> None:
+        self.history = history
+        self.store = store
+        self.options = options
+
+    def judge(self, groups: Sequence[Sequence[str]]) -> dict[str, list[FixVerdict]]:
+        """Verdicts by target (as typed), one for each group of commits, in the order of the groups.
+
+        A group lists the commits of one fix, oldest first; a commit may stand in several groups.
+        """
+        return {target: self._judge_target(groups, target) for target in self.history.targets}
+
+    def _judge_target(self, groups: Sequence[Sequence[str]], target: str) -> list[FixVerdict]:
+        if self.options.progress:
+            self.options.progress(f"Judging against {target}")
+        shas = list(dict.fromkeys(sha for group in groups for sha in group))
+        judging = Judging(self.history, target, shas, self.options.mask_trailers, self.options.ignore_commits)
+        commits = judging.commits()
+        squashed = judging.squashed_groups(groups, commits)
+        verdicts = []
+        for number, group in enumerate(groups):
+            verdict = judge_fix([commits[sha] for sha in group], target, squashed.get(number, ()))
+            verdicts.append(judging.dated(verdict))
+        return verdicts

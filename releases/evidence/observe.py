@@ -1,0 +1,170 @@
+"""Observes the commits in question against one target, cheapest evidence first, patches only where they can decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from releases.git import objects
+
+from .facts import Content, Facts, contained, similarity
+from .gather import Reader
+from .pool import Pool, agree, closeness
+from .rules import Match, Observed
+from .verdicts import Evidence
+
+TELLING = 40
+"""Letters and digits in the changed lines from which equal lines settle although nobody's name or date agrees."""
+TELLING_LINES = 3
+
+
+@dataclass(slots=True)
+class Patches:
+    """Contents read so far, and the sizes of blobs."""
+
+    git_dir: Path
+    reader: Reader
+    known: dict[str, Content] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+
+    def read(self, shas: Iterable[str]) -> None:
+        wanted = [sha for sha in dict.fromkeys(shas) if sha not in self.known]
+        if wanted:
+            self.known.update(self.reader.contents(wanted))
+
+    def of(self, sha: str) -> Content:
+        if sha not in self.known:
+            self.read([sha])
+        return self.known[sha]
+
+    def measure(self, commits: Iterable[Facts]) -> None:
+        """Learn how much each path of these commits grew."""
+        blobs: dict[str, None] = {}
+        for commit in commits:
+            for blob in commit.blobs.decode("ascii").split():
+                if blob not in self.sizes and blob.strip("0"):
+                    blobs[blob] = None
+        if blobs:
+            self.sizes.update(objects.sizes(self.git_dir, list(blobs)))
+
+    def growth(self, commit: Facts) -> tuple[int | None, ...] | None:
+        """Bytes by which each path grew, None for what cannot be told; None when nothing can."""
+        ids = commit.blobs.decode("ascii").split()
+        if not ids:
+            return None
+        half = len(ids) // 2
+        before, after = ids[:half], ids[half:]
+        return tuple(self._grew(old, new) for old, new in zip(before, after, strict=True))
+
+    def _grew(self, old: str, new: str) -> int | None:
+        was = self.sizes.get(old) if old.strip("0") else 0
+        now = self.sizes.get(new) if new.strip("0") else 0
+        return None if was is None or now is None else now - was
+
+    def may_equal(self, one: Facts, other: Facts, *, inverse: bool = False) -> bool:
+        """Whether the growth of each path allows two patches of one header to have the same (or opposite) lines."""
+        ours, theirs = self.growth(one), self.growth(other)
+        if ours is None or theirs is None or len(ours) != len(theirs):
+            return True
+        sign = -1 if inverse else 1
+        return all(a is None or b is None or a == sign * b for a, b in zip(ours, theirs, strict=True))
+
+
+class Identity:
+    """Finds equal patches: by blobs first, then by content where names agree, then where sizes allow."""
+
+    def __init__(self, pool: Pool, patches: Patches, observed: Mapping[str, Observed]) -> None:
+        self.pool = pool
+        self.patches = patches
+        self.observed = observed
+
+    def look(self, commits: Sequence[Facts]) -> None:
+        left = [commit for commit in commits if commit.header and not self._same_blobs(commit)]
+        hits = {commit.sha: self._agreeing(commit) for commit in left}
+        self.patches.read(sha for commit in left if hits[commit.sha] for sha in _with(commit, hits[commit.sha]))
+        left = [commit for commit in left if not self._compare(commit, hits[commit.sha])]
+        others = {
+            commit.sha: [other for other in self.pool.same_header(commit) if not agree(commit, other)]
+            for commit in left
+        }
+        left = [commit for commit in left if others[commit.sha]]
+        self.patches.measure({c.sha: c for commit in left for c in (commit, *others[commit.sha])}.values())
+        for commit in left:
+            others[commit.sha] = [o for o in others[commit.sha] if self.patches.may_equal(commit, o)]
+        self.patches.read(sha for commit in left if others[commit.sha] for sha in _with(commit, others[commit.sha]))
+        for commit in left:
+            self._compare(commit, others[commit.sha])
+
+    def _same_blobs(self, commit: Facts) -> bool:
+        seen = self.observed[commit.sha]
+        found = sorted(self.pool.same_raw(commit), key=lambda o: closeness(commit, o), reverse=True)
+        seen.same_patch = [Match(o.sha, (Evidence.PATCH_ID,), 1.0, 1.0, 1.0, agree(commit, o)) for o in found]
+        return bool(found)
+
+    def _agreeing(self, commit: Facts) -> list[Facts]:
+        return [other for other in self.pool.same_header(commit) if agree(commit, other)]
+
+    def _compare(self, commit: Facts, others: Sequence[Facts]) -> bool:
+        """Note those with the same patch or lines; whether one of them settles."""
+        seen = self.observed[commit.sha]
+        if not others:
+            return False
+        ours = self.patches.of(commit.sha)
+        if not ours.readable:
+            return False
+        for other in sorted(others, key=lambda o: closeness(commit, o), reverse=True):
+            theirs = self.patches.of(other.sha)
+            if not theirs.readable:
+                continue
+            backed = agree(commit, other)
+            if ours.patch_id == theirs.patch_id:
+                seen.same_patch.append(Match(other.sha, (Evidence.PATCH_ID,), 1.0, 1.0, 1.0, backed))
+            elif ours.lines_id == theirs.lines_id:
+                match = Match(other.sha, (Evidence.NO_CONTEXT,), 1.0, 1.0, 1.0, backed)
+                telling = ours.weight >= TELLING and ours.changed >= TELLING_LINES
+                (seen.same_lines if backed or telling else seen.likely).append(match)
+        return bool(seen.same_patch or seen.same_lines)
+
+
+def _with(commit: Facts, others: Sequence[Facts]) -> list[str]:
+    return [commit.sha, *(other.sha for other in others)]
+
+
+def measured(patches: Patches, commit: Facts, other: Facts, evidence: tuple[Evidence, ...]) -> Match:
+    """A match with what the contents have in common; both must have been read, or it stays unmeasured."""
+    ours, theirs = patches.known.get(commit.sha), patches.known.get(other.sha)
+    match = Match(other.sha, evidence, authored=commit.author_key == other.author_key)
+    if ours and theirs and ours.readable and theirs.readable:
+        match.similarity = similarity(ours, theirs)
+        match.has = contained(ours, theirs)
+        match.fills = contained(theirs, ours)
+    return match
+
+
+def look_for_names(pool: Pool, patches: Patches, commits: Sequence[Facts], observed: Mapping[str, Observed]) -> None:
+    """Likely counterparts by author and date, then by subject."""
+    hits: dict[str, list[tuple[Facts, tuple[Evidence, ...]]]] = {}
+    for commit in commits:
+        dated = {other.sha: other for other in pool.same_author_date(commit)}
+        titled = {other.sha: other for other in pool.same_subject(commit)}
+        found = []
+        for sha, other in {**dated, **titled}.items():
+            codes = ((Evidence.AUTHOR_DATE,) if sha in dated else ()) + (
+                (Evidence.SUBJECT,) if other.key == commit.key else ()
+            )
+            found.append((other, codes))
+        if found:
+            hits[commit.sha] = sorted(found, key=lambda item: closeness(commit, item[0]), reverse=True)
+    by_sha = {commit.sha: commit for commit in commits}
+    patches.read(name for sha, found in hits.items() for name in (sha, *(other.sha for other, _ in found)))
+    for sha, found in hits.items():
+        commit = by_sha[sha]
+        matches = [(measured(patches, commit, other, codes), other) for other, codes in found]
+        matches.sort(key=lambda item: _rank(commit, *item), reverse=True)
+        observed[sha].likely = [match for match, _ in matches] + observed[sha].likely
+
+
+def _rank(commit: Facts, match: Match, other: Facts) -> tuple[bool, bool, float, int]:
+    dated, titled, _header, near = closeness(commit, other)
+    return dated and titled, dated, match.similarity or 0.0, near

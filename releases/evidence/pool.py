@@ -1,0 +1,104 @@
+"""The commits of a target that may be counterparts, indexed by what they share with the commits in question. No I/O."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from .facts import Facts
+
+MANY = 8
+"""More commits than this of one author in one second (imports, rebases) are told apart by their subject."""
+SUBJECT_HITS = 2
+"""A subject that more target commits bear says nothing."""
+
+
+class Pool:
+    """Only what some candidate asks for is indexed: a target may have a hundred thousand commits."""
+
+    def __init__(self, candidates: Sequence[Facts], commits: Iterable[Facts]) -> None:
+        headers = {c.header for c in candidates} | {c.inverse_header for c in candidates}
+        headers.discard(b"")
+        authors = {c.author_key for c in candidates}
+        keys = {c.key for c in candidates}
+        change_ids = {c.change_id for c in candidates if c.change_id}
+        self.by_sha: dict[str, Facts] = {}
+        self.by_header: dict[bytes, list[Facts]] = defaultdict(list)
+        self.by_raw: dict[bytes, list[Facts]] = defaultdict(list)
+        self.by_author: dict[tuple[str, int], list[Facts]] = defaultdict(list)
+        self.by_subject: dict[str, list[Facts]] = defaultdict(list)
+        self.by_change_id: dict[str, list[Facts]] = defaultdict(list)
+        self.linking: list[Facts] = []
+        """Commits that name others as their origin."""
+        self.reverting: list[Facts] = []
+        """Commits that say they undo others."""
+        for commit in commits:
+            self.by_sha[commit.sha] = commit
+            if commit.header in headers:
+                self.by_header[commit.header].append(commit)
+                self.by_raw[commit.raw].append(commit)
+            if commit.author_key in authors:
+                self.by_author[commit.author_key].append(commit)
+            if commit.key in keys:
+                self.by_subject[commit.key].append(commit)
+            if commit.change_id in change_ids:
+                self.by_change_id[commit.change_id].append(commit)
+            if commit.links:
+                self.linking.append(commit)
+            if commit.reverts:
+                self.reverting.append(commit)
+
+    def __contains__(self, sha: str) -> bool:
+        return sha in self.by_sha
+
+    def same_raw(self, commit: Facts) -> list[Facts]:
+        """Commits that change the same blobs into the same blobs."""
+        return self.by_raw.get(commit.raw, []) if commit.raw else []
+
+    def same_header(self, commit: Facts) -> list[Facts]:
+        """Commits that change the same paths with the same modes."""
+        return self.by_header.get(commit.header, []) if commit.header else []
+
+    def same_author_date(self, commit: Facts) -> list[Facts]:
+        """Commits of the same author and author date that share a path."""
+        found = [other for other in self.by_author.get(commit.author_key, []) if share_path(commit, other)]
+        return [other for other in found if other.key == commit.key] if len(found) > MANY else found
+
+    def same_subject(self, commit: Facts) -> list[Facts]:
+        """Commits of the same subject that share a path; none when too many bear it."""
+        found = [other for other in self.by_subject.get(commit.key, []) if share_path(commit, other)]
+        return found if len(found) <= SUBJECT_HITS else []
+
+    def touching(self, paths: Iterable[str]) -> dict[str, list[Facts]]:
+        """Commits by each of these paths."""
+        wanted = set(paths)
+        found: dict[str, list[Facts]] = defaultdict(list)
+        for commit in self.by_sha.values():
+            for path in commit.paths:
+                if path in wanted:
+                    found[path].append(commit)
+        return found
+
+
+def share_path(one: Facts, other: Facts) -> bool:
+    """Whether both change a path of the same name."""
+    if one.header == other.header:
+        return bool(one.header)
+    if len(one.paths) == 1:
+        return one.paths[0] in other.paths
+    return not set(one.paths).isdisjoint(other.paths)
+
+
+def agree(one: Facts, other: Facts) -> bool:
+    """Whether metadata says that these are the same change: author and date, or the subject."""
+    return one.author_key == other.author_key or one.key == other.key
+
+
+def closeness(commit: Facts, other: Facts) -> tuple[bool, bool, bool, int]:
+    """Orders possible counterparts: the greatest is the best."""
+    return (
+        commit.author_key == other.author_key,
+        commit.key == other.key,
+        commit.header == other.header,
+        -abs(commit.authored_at - other.authored_at),
+    )
