@@ -59,6 +59,19 @@ def empty_home() -> str:
     return folder
 
 
+@functools.cache
+def serving_config() -> str:
+    """A configuration file for the git that serves a local repository to a fetch.
+
+    The variables of a call do not reach that git. It runs no hook and no filter of the repository it serves, so it may
+    read repositories of other accounts.
+    """
+    path = os.path.join(empty_home(), "serving")
+    with open(path, "w") as handle:
+        handle.write("[safe]\n\tdirectory = *\n")
+    return path
+
+
 def _as_variables(config: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Configuration in variables: unlike `-c`, it does not stand on the command line."""
     variables = {"GIT_CONFIG_COUNT": str(len(config))}

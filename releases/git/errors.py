@@ -132,6 +132,11 @@ class UrlNotAllowed(GitError):
     default = "This address is not allowed. Use https or ssh to a public host."
 
 
+class Moved(UrlNotAllowed):
+    code = "moved"
+    default = "The server sends on to another address, which is not followed. Set the repository's new address."
+
+
 class Busy(GitError):
     code = "busy"
     default = "Another worker is writing to this mirror. It is tried again."
@@ -150,17 +155,19 @@ _PATTERNS: tuple[tuple[type[GitError], re.Pattern[str]], ...] = tuple(
             r"terminal prompts disabled|load key .*: (invalid|error)",
         ),
         (Refused, r"returned error: (403|429)|access denied|pre-receive hook declined|remote rejected"),
-        (UrlNotAllowed, r"transport '.*' not allowed|unable to update url base from redirection|returned error: 30\d"),
+        (Moved, r"unable to update url base from redirection|returned error: 30\d"),
+        (UrlNotAllowed, r"transport '.*' not allowed"),
         (
             NotARepository,
             r"not a git repository|repository .* (not found|does not exist)|does not appear to be a git repository|"
             r"not valid: is this a git repository|returned error: 404|project .* could not be found|"
             r"repository not exported|no such repository|not found in upstream",
         ),
-        (TimedOut, r"operation timed out|connection timed out|operation too slow|timeout was reached|timed out after"),
+        (TimedOut, r"operation too slow|timeout was reached"),
         (
             Unreachable,
-            r"could not resolve host|name or service not known|temporary failure in name resolution|"
+            r"could not resolve host|connection timed out|operation timed out|timed out after|"
+            r"name or service not known|temporary failure in name resolution|"
             r"connection (refused|reset|closed)|no route to host|network is unreachable|failed to connect|"
             r"couldn't connect|unable to connect|early eof|the remote end hung up|returned error: 5\d\d|"
             r"ssl certificate problem|gnutls|tls connection|ssl_|empty reply from server|unable to access|"
