@@ -20,6 +20,8 @@ CONFIG: tuple[tuple[str, str], ...] = (
     ("core.quotePath", "false"),
     ("credential.helper", ""),
     ("protocol.allow", "never"),
+    # A reference lost in a power cut comes back with the next fetch; thousands of synced files would cost seconds.
+    ("core.fsync", "-reference"),
     ("submodule.recurse", "false"),
     ("fetch.recurseSubmodules", "false"),
     ("gc.auto", "0"),

@@ -72,7 +72,8 @@ def check(git_dir: Path) -> None:
         if path.stat().st_size == 0:
             raise Corrupt(detail=f"the object {path.parent.name}{path.name} is empty")
     listed = runner.run(["for-each-ref", "--format=%(objectname)"], git_dir=git_dir).stdout
-    known = runner.run(["cat-file", "--batch-check=%(objecttype)"], git_dir=git_dir, stdin=listed)
+    wanted = b"".join(line + b"\n" for line in set(listed.splitlines()))
+    known = runner.run(["cat-file", "--batch-check=%(objecttype)"], git_dir=git_dir, stdin=wanted)
     for line in known.text.splitlines():
         if line.endswith("missing"):
             raise Corrupt(detail=f"a reference names an object that is not there: {line}")
