@@ -104,7 +104,7 @@ def make_venv():
 def sync(name):
     """uv takes seconds; where it cannot be installed, pip does the same in a minute, with the same hashes."""
     pins = PINS / SETS[name]
-    quiet = ["--quiet", "--disable-pip-version-check", "--no-input"]
+    quiet = ["-qq", "--disable-pip-version-check", "--no-input"]
     if run(PYTHON, "-m", "pip", "install", *quiet, "--require-hashes", "-r", PINS / "bootstrap.txt"):
         env_uv = VENV / "bin" / "uv"
         if run(

@@ -8,4 +8,5 @@ from .base import *  # noqa: F403
 from .celery import *  # noqa: F403
 from .database import *  # noqa: F403
 from .git import *  # noqa: F403
+from .logs import *  # noqa: F403
 from .security import *  # noqa: F403

@@ -6,6 +6,7 @@ import signal
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from types import FrameType
@@ -21,6 +22,7 @@ from .programs import Program, Setup, programs
 TICK_SECONDS = 0.2
 WEB_SECONDS = 60.0
 BROKER_TRIES = 3
+FORCED = 130
 
 
 class StopAsked(Exception):
@@ -28,7 +30,7 @@ class StopAsked(Exception):
 
 
 class Supervisor:
-    """`run` returns the exit code: 0 after an orderly stop, 130 when it was forced."""
+    """`run` returns the exit code: 0 after an orderly stop, 130 when a second signal forced it."""
 
     def __init__(self, setup: Setup, cwd: Path, console: Console) -> None:
         self.setup, self.cwd, self.console = setup, cwd, console
@@ -46,24 +48,33 @@ class Supervisor:
         self.lock.acquire(self.address)
         check_free(self.setup.host, self.setup.port)
 
-    def run(self, greeting: str) -> int:
-        """Start, watch until asked to stop, stop. Call `claim` first, from the main thread."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
+    def run(self, prepare: Callable[[], str]) -> int:
+        """Start, watch until asked to stop, stop. Call `claim` first, from the main thread.
+
+        `prepare` runs once the broker answers and before everything else; it returns what to print when all is ready.
+        """
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.default_int_handler)
         self._guard = Guard(self.lock.fileno())
         try:
-            for program in programs(self.setup):
+            wanted = programs(self.setup)
+            if self.setup.embedded:
+                self._begin(wanted.pop(0))
+            greeting = prepare()
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, self._on_signal)
+            for program in wanted:
                 self._begin(program)
             if self._wait_for_web():
                 self.console.say(greeting)
             while not self._asked:
                 self._look()
                 time.sleep(TICK_SECONDS)
-        except StopAsked:
-            pass
+        except (StopAsked, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, self._on_signal)
         finally:
             forced = self._stop()
-        return 130 if forced else 0
+        return FORCED if forced else 0
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._asked += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from django.conf import settings
@@ -16,8 +17,6 @@ from hotfixdash.supervisor.lock import AlreadyRunning
 from hotfixdash.supervisor.programs import Setup
 from hotfixdash.supervisor.run import Supervisor
 from hotfixdash.supervisor.sockets import UnsafeFolder
-
-INTERRUPTED = 130
 
 
 class Command(BaseCommand):
@@ -34,18 +33,25 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         console = Console()
         supervisor = Supervisor(self._setup(), settings.BASE_DIR, console)
-        try:
-            supervisor.claim()
+        # The programs start in the project's folder: what was given relative to another one must mean the same there.
+        os.environ["DATA_DIR"] = str(settings.DATA_DIR)
+
+        def prepared() -> str:
             self._prepare(console, options)
             greeting = prepare.greeting(supervisor.address)
+            # The programs have connections of their own.
+            connections.close_all()
+            return greeting
+
+        try:
+            if settings.BROKER_EMBEDDED:
+                server_program()
+                if not settings.BROKER_SOCKET.is_relative_to(settings.DATA_DIR):
+                    console.say(f"DATA_DIR is too long for a socket; the broker's lies at {settings.BROKER_SOCKET}.")
+            supervisor.claim()
+            code = supervisor.run(prepared)
         except (AlreadyRunning, PortTaken, BrokerMissing, UnsafeFolder) as problem:
             raise CommandError(str(problem)) from problem
-        except KeyboardInterrupt:
-            console.say("Stopped.")
-            raise SystemExit(INTERRUPTED) from None
-        # The programs have connections of their own.
-        connections.close_all()
-        code = supervisor.run(greeting)
         if code:
             raise SystemExit(code)
 
@@ -62,10 +68,6 @@ class Command(BaseCommand):
         )
 
     def _prepare(self, console: Console, options: dict[str, Any]) -> None:
-        if settings.BROKER_EMBEDDED:
-            server_program()
-            if not settings.BROKER_SOCKET.is_relative_to(settings.DATA_DIR):
-                console.say(f"DATA_DIR is too long for a socket; the broker's lies at {settings.BROKER_SOCKET}.")
         if not options["no_prepare"]:
             prepare.prepare_database(console)
             prepare.prepare_static()

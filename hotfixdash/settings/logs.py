@@ -1,0 +1,28 @@
+"""What is logged: warnings and worse, one line each, to standard error. LOG_LEVEL asks for more."""
+
+import sys
+
+from .env import env
+
+__all__ = ["LOGGING", "LOG_LEVEL"]
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_LEVEL = env.str("LOG_LEVEL", default="WARNING").upper()
+if LOG_LEVEL not in LEVELS:
+    sys.exit(f"LOG_LEVEL={LOG_LEVEL} is none of {', '.join(LEVELS)}.")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        # Django's own handler writes the same line once more.
+        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        # Visitors ask for pages that do not exist: that is no news.
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
+    },
+}
