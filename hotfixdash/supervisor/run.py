@@ -32,8 +32,10 @@ class StopAsked(Exception):
 class Supervisor:
     """`run` returns the exit code: 0 after an orderly stop, 130 when a second signal forced it."""
 
-    def __init__(self, setup: Setup, cwd: Path, console: Console) -> None:
-        self.setup, self.cwd, self.console = setup, cwd, console
+    def __init__(
+        self, setup: Setup, cwd: Path, console: Console, wanted: Callable[[Setup], list[Program]] = programs
+    ) -> None:
+        self.setup, self.cwd, self.console, self.wanted = setup, cwd, console, wanted
         self.address = shown_address(setup.host, setup.port)
         self.lock = RunLock(setup.data_dir / "run" / "serve.lock")
         self.children: list[Child] = []
@@ -57,7 +59,7 @@ class Supervisor:
             signal.signal(number, signal.default_int_handler)
         self._guard = Guard(self.lock.fileno())
         try:
-            wanted = programs(self.setup)
+            wanted = self.wanted(self.setup)
             if self.setup.embedded:
                 self._begin(wanted.pop(0))
             greeting = prepare()
