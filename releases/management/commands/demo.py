@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.conf import settings
@@ -28,6 +29,8 @@ class Command(BaseCommand):
         quiet = options["verbosity"] == 0
         if options["reset"]:
             demo_remove()
+        # The broker may not run yet, and no page is open: live updates that go nowhere are no news here.
+        logging.getLogger("releases.live").setLevel(logging.ERROR)
         try:
             say = (lambda _: None) if quiet else self.stdout.write
             projects = demo_install(fetch_project, say, beside=options["reset"])
