@@ -51,10 +51,12 @@ class ProjectRow:
         return Project.Visibility(self.visibility).label
 
 
+_READ = (
+    "remote_url", "visibility", "created_at", "fetched_at", "judged_at", "error_text", "error_code", "error_since",
+)  # fmt: skip
 _FIELDS = (
-    "pk", "name", "slug", "preset", "sla", "remote_url", "visibility", "created_at", "fetched_at", "judged_at",
-    "error_text", "error_code", "error_since", "production_release__tag", "production_release__tagged_at",
-    "production_release__first_seen_at",
+    "pk", "name", "slug", "preset", "sla", *_READ,
+    "production_release__tag", "production_release__tagged_at", "production_release__first_seen_at",
 )  # fmt: skip
 
 
@@ -62,10 +64,13 @@ def project_rows(projects: QuerySet[Project]) -> list[ProjectRow]:
     """By name; one query."""
     told = projects.annotate(preset=KT("policy__preset"), sla=KT("policy__sla_hours")).order_by("name")
     rows = []
-    for pk, name, slug, preset, sla, *rest in told.values_list(*_FIELDS):
-        tag, tagged, seen = rest[-3:]
-        known = (pk, name, slug, preset or "gitflow", int(sla or _DEFAULT_SLA_HOURS), *rest[:-3])
-        rows.append(ProjectRow(*known, tag or "", tagged or seen))
+    for found in told.values_list(*_FIELDS):
+        pk, name, slug, preset, sla, *read = found[:-3]
+        tag, tagged, seen = found[-3:]
+        row = dict(zip(_READ, read, strict=True))
+        hours = int(sla or _DEFAULT_SLA_HOURS)
+        row |= {"tag": tag or "", "tagged_at": tagged or seen}
+        rows.append(ProjectRow(pk, name, slug, preset or "gitflow", hours, **row))
     return rows
 
 
