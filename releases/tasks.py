@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from contextlib import suppress
 from typing import Any
 
 from celery import shared_task
@@ -12,9 +13,12 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from releases.git.errors import GitError
 from releases.policies import keeping_up
 from releases.projects.models import FetchRun, Project
+from releases.projects.secrets import SecretUnreadable
 from releases.projects.services import fetch_next, fetch_request
+from releases.projects.services.mirrors import mirror_tidy
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +34,17 @@ def fetch_project(run_pk: int) -> None:
         waiting = fetch_next(run.project_id)
         if waiting is not None:
             fetch_nudge(waiting)
+        elif run.refs_changed:
+            _send(tidy_mirror, run.project_id)
+
+
+@shared_task(name="releases.tasks.tidy_mirror", queue="git", expires=600)  # type: ignore[untyped-decorator]
+def tidy_mirror(project_pk: int) -> None:
+    """Upkeep of a mirror that changed, when nobody waits for it."""
+    project = Project.objects.filter(pk=project_pk).first()
+    if project is not None:
+        with suppress(GitError, SecretUnreadable):
+            mirror_tidy(project)
 
 
 @shared_task(name="releases.tasks.sweep", expires=30)  # type: ignore[untyped-decorator]
@@ -48,10 +63,14 @@ def fetch_ask(project: Project, trigger: str, actor: Any = None) -> FetchRun:
 
 def fetch_nudge(run_pk: int) -> bool:
     """Send a task for a queued run; False when the broker is away, which only means that the sweep does it later."""
+    return _send(fetch_project, run_pk, expires=NUDGE_LIVES)
+
+
+def _send(task: Any, pk: int, **options: Any) -> bool:
     try:
-        fetch_project.apply_async((run_pk,), retry=False, expires=NUDGE_LIVES)
+        task.apply_async((pk,), retry=False, **options)
     except (OperationalError, RedisError, OSError) as error:
-        log.warning("fetch %s waits for the sweep: the broker is away (%s)", run_pk, error)
+        log.warning("%s(%s) is not sent: the broker is away (%s)", task.name, pk, error)
         return False
     return True
 

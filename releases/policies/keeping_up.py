@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from releases import live
 from releases.evidence.verdicts import Report
 from releases.git.containment import tags_merged
 from releases.git.errors import GitError
+from releases.git.values import shown
 from releases.ledger.services import event_write
 from releases.projects.lineage import TaggedCommit, lineage
 from releases.projects.models import FetchRun, Project, Release
@@ -40,6 +42,7 @@ from releases.projects.services import (
 from releases.projects.services.mirrors import Look, facts_file, history_walk, mirror_look
 from releases.projects.versions import tag_version
 
+from .answer import answer
 from .flow import FlowPolicy
 from .guess import guess
 from .names import matches
@@ -48,6 +51,7 @@ from .services import Recorded, report_record
 
 log = logging.getLogger(__name__)
 
+_GLOB = re.compile(r"[*?\[]")
 ENGINE = 1
 """Grows when the same refs and policy may be judged otherwise than before; every project is then judged anew."""
 
@@ -118,7 +122,25 @@ def _stages(run: FetchRun, heart: Heartbeat) -> None:
         # Nothing moved: the verdicts are as good now as then.
         with fetch_held(run):
             Project.objects.filter(pk=project.pk).update(judged_at=at)
-    fetch_finish(run, refs_changed=refs_changed, verdicts_changed=verdicts_changed)
+    problem = policy_problem(FlowPolicy.from_data(project.policy), look)
+    if problem is not None:
+        fetch_fail(run, *problem, back_off=False)
+    else:
+        fetch_finish(run, refs_changed=refs_changed, verdicts_changed=verdicts_changed)
+
+
+def policy_problem(policy: FlowPolicy, look: Look) -> tuple[str, str] | None:
+    """What keeps this policy from being answered for this repository: a code and a sentence, or None."""
+    if not any(ref.commit for ref in look.refs):
+        return "empty", "This repository has no commits yet. Push something; it is looked at again by itself."
+    branches, names = look.branches, {*look.branches, *look.tags}
+    for name in (*policy.production, *policy.targets):
+        if not name.startswith("tags:") and not _GLOB.search(name) and name not in names:
+            return "no-such-ref", f"There is no branch called {shown(name)} here. Push it, or edit the flow policy."
+    globs = [name for name in policy.production if _GLOB.search(name) and not name.startswith("tags:")]
+    if globs and len(globs) == len(policy.production) and not any(matches(name, globs) for name in branches):
+        return "no-such-ref", f"No branch is called like {shown(globs[0])}. Push one, or edit the flow policy."
+    return None
 
 
 def judged_key(project: Project, look: Look) -> str:
@@ -172,8 +194,6 @@ def _judge(run: FetchRun, project: Project, look: Look, at: datetime, *, preview
 
 
 def _answer_record(run: FetchRun, project: Project, look: Look, at: datetime, *, previews: bool) -> Recorded:
-    from .answer import answer
-
     question = Question.of(FlowPolicy.from_data(project.policy))
     report = answer(look.git_dir, question, store=_facts(project), preview=previews)
     return report_record(project, report, at, run=run, previews=previews)

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 
 from releases.git import objects
-from releases.git.repository import RefRow
+from releases.git.credentials import Credential as GitCredential
+from releases.git.mirror import FetchResult, Mirror
+from releases.git.mirror_refs import Moved
+from releases.git.remotes import RemotePolicy
+from releases.git.repository import RefRow, Repository
 
-from ..models import Project
+from ..models import Credential, Project, Ref
+from ..secrets import decrypt
+
+LOCK_WAIT = 300.0
+"""Seconds to wait for upkeep, or for the git of a worker that died, to let the mirror go."""
+MOST_ASKED = 200
+"""Branches for which git is asked one by one whether they moved forward."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +40,6 @@ class Look:
     size: int = 0
     """Bytes on disk."""
     commits: int = 0
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def branches(self) -> list[str]:
@@ -60,9 +69,66 @@ def mirror_remove(folder: Path, facts: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def mirror_of(project: Project) -> Mirror:
+    """The project's mirror, with what it needs to be let in. Raises `SecretUnreadable`."""
+    policy = RemotePolicy(
+        roots=tuple(settings.GIT_ALLOWED_ROOTS),
+        private_hosts=tuple(settings.GIT_ALLOW_PRIVATE_HOSTS),
+        operator=project.operator_path,
+    )
+    stored = Credential.objects.filter(project=project).first()
+    credential = stored and GitCredential(stored.kind, decrypt(stored.secret), stored.username, stored.known_hosts)
+    folder = mirror_folder(project)
+    return Mirror(
+        folder, project.remote_url, policy, credential or None, timeout=settings.GIT_TIMEOUT, lock_wait=LOCK_WAIT
+    )
+
+
 def mirror_look(project: Project) -> Look:
     """Bring the mirror up to date and say what it holds. Raises `GitError`, `SecretUnreadable`."""
-    raise NotImplementedError
+    result = mirror_of(project).fetch()
+    with Repository.open(mirror_folder(project)) as repository:
+        refs = tuple(repository.refs())
+        counted = result.changes or result.repaired or not project.commit_count
+        return Look(
+            git_dir=repository.git_dir,
+            refs=refs,
+            forced=_forced(project, repository.git_dir, refs, result),
+            head=result.head_branch,
+            shallow=repository.is_shallow(),
+            size=result.bytes,
+            commits=repository.commit_count() if counted else project.commit_count,
+        )
+
+
+def _forced(project: Project, git_dir: Path, refs: Sequence[RefRow], result: FetchResult) -> frozenset[str]:
+    """Branches that moved other than forward since they were last written down.
+
+    The fetch knows of its own; what an earlier one brought, whose worker died before writing it down, is asked of git.
+    """
+    written = Ref.objects.filter(project=project, deleted_at=None, name__startswith="refs/heads/")
+    before = dict(written.values_list("name", "sha"))
+    told = {change.name: change for change in result.changes}
+    forced: set[str] = set()
+    asked = 0
+    for ref in refs:
+        old = before.get(ref.name)
+        if old is None or old == ref.sha:
+            continue
+        change = told.get(ref.name)
+        if change is not None and change.old == old:
+            lost = change.kind is Moved.FORCED
+        else:
+            asked += 1
+            lost = asked <= MOST_ASKED and not objects.is_ancestor(git_dir, old, ref.sha)
+        if lost:
+            forced.add(ref.name)
+    return frozenset(forced)
+
+
+def mirror_tidy(project: Project) -> bool:
+    """Upkeep that nobody waits for: commit-graph filters, few packs. True when something was done."""
+    return mirror_of(project).maintain()
 
 
 def history_walk(git_dir: Path, tips: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
