@@ -76,6 +76,13 @@ def check_pattern(text: str) -> None:
         raise ValidationError(f"{text} repeats a repetition, which can take for ever. Simplify it.")
 
 
+class SecretInput(forms.Textarea):
+    """Never gives back what was typed: a form that is shown again asks for the secret again."""
+
+    def format_value(self, value: Any) -> str:
+        return ""
+
+
 class CredentialForm(DashForm):
     """A token or an SSH key; the stored one is never shown."""
 
@@ -84,7 +91,7 @@ class CredentialForm(DashForm):
         label="User name", max_length=150, required=False, help_text="With a token only; many hosts take any name."
     )
     secret = forms.CharField(
-        label="Token or private key", strip=False, max_length=20_000, widget=forms.Textarea(attrs={"rows": 3}),
+        label="Token or private key", strip=False, max_length=20_000, widget=SecretInput(attrs={"rows": 3}),
         help_text="Kept encrypted and never shown again.",
     )  # fmt: skip
     known_hosts = forms.CharField(
@@ -137,7 +144,7 @@ class ProjectAddForm(DashForm):
     username = forms.CharField(label="User name", max_length=150, required=False, help_text="With a token only.")
     secret = forms.CharField(
         label="Token or private key", required=False, strip=False, max_length=20_000,
-        widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false", "class": "mono"}),
+        widget=SecretInput(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false", "class": "mono"}),
         help_text="Kept encrypted and never shown again.",
     )  # fmt: skip
     known_hosts = forms.CharField(
@@ -244,5 +251,9 @@ class PlanForm(DashForm):
 
 class AccessForm(DashForm):
     """Somebody who may see the project."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # The page holds another form with a field of this name.
+        super().__init__(*args, **{"auto_id": "access_%s", **kwargs})
 
     username = forms.CharField(label="User name", max_length=150)
