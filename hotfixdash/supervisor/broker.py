@@ -51,6 +51,8 @@ def server_command(socket_path: Path, folder: Path) -> list[str]:
         "save": "",
         "daemonize": "no",
         "loglevel": "warning",
+        # The title would overwrite the environment and arguments by which a process can be told.
+        "set-proc-title": "no",
         "maxmemory": MEMORY,
         # Only what carries an expiry (cached pages, heartbeats) may be dropped, never a queue.
         "maxmemory-policy": "volatile-lru",
