@@ -164,6 +164,20 @@ _PATTERNS: tuple[tuple[type[GitError], re.Pattern[str]], ...] = tuple(
             r"repository not exported|no such repository|not found in upstream",
         ),
         (TimedOut, r"operation too slow|timeout was reached"),
+        (NotWritable, r"permission denied|read-only file system|unable to create .*: |insufficient permission"),
+        (
+            MissingObject,
+            r"promisor|missing (blob|tree|commit|object)|could not fetch [0-9a-f]{40} from|unable to read sha1|"
+            r"unable to read [0-9a-f]{40}|possible repository corruption on the remote side",
+        ),
+        (
+            Corrupt,
+            r"loose object .* is corrupt|packfile .* (is corrupt|cannot be|does not match)|object file .* is empty|"
+            r"inflate:|bad (object header|tree|index file)|index file corrupt|sha1 mismatch|hash mismatch|"
+            r"unable to (read|parse|open) (tree|object|commit|loose)|could not (read|parse) (object|commit)|"
+            r"broken (link|ref)|object .* cannot be read|did not send all necessary objects|file .* is not a commit|"
+            r"commit-graph|invalid object|not our ref",
+        ),
         (
             Unreachable,
             r"could not resolve host|connection timed out|operation timed out|timed out after|"
@@ -172,16 +186,6 @@ _PATTERNS: tuple[tuple[type[GitError], re.Pattern[str]], ...] = tuple(
             r"couldn't connect|unable to connect|early eof|the remote end hung up|returned error: 5\d\d|"
             r"ssl certificate problem|gnutls|tls connection|ssl_|empty reply from server|unable to access|"
             r"unexpected disconnect|rpc failed|could not read from remote repository",
-        ),
-        (NotWritable, r"permission denied|read-only file system|unable to create .*: |insufficient permission"),
-        (MissingObject, r"promisor|missing (blob|tree|commit|object)|could not fetch .* from|unable to read sha1"),
-        (
-            Corrupt,
-            r"loose object .* is corrupt|packfile .* (is corrupt|cannot be|does not match)|object file .* is empty|"
-            r"inflate:|bad (object header|tree|index file)|index file corrupt|sha1 mismatch|hash mismatch|"
-            r"unable to (read|parse|open) (tree|object|commit|loose)|could not (read|parse) (object|commit)|"
-            r"broken (link|ref)|object .* cannot be read|did not send all necessary objects|file .* is not a commit|"
-            r"commit-graph|invalid object|not our ref",
         ),
         (
             NoSuchRef,

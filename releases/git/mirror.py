@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import mirror_refs, mirror_upkeep, runner
+from . import mirror_local, mirror_refs, mirror_upkeep, runner
 from .credentials import Credential, Loan, lend
 from .environment import serving_config
-from .errors import Busy, Corrupt, DiskFull, GitError, MissingObject, NotARepository, NotWritable
+from .errors import Busy, DiskFull, GitError, MissingObject, NotARepository, NotWritable
 from .mirror_refs import KEPT, RefChange, Refs
 from .remotes import Checked, RemotePolicy
 from .repository import ref_text
@@ -31,6 +31,10 @@ LISTING_TIMEOUT = 60.0
 LOCK_WAIT = 30.0
 """Seconds to wait for another writer."""
 _SALVAGED = 500
+_INCOMPLETE = (
+    "The repository there is incomplete: it is a partial clone or lacks objects, and cannot give them on. "
+    "Fetch its missing objects there, or track the repository it was cloned from."
+)
 _SPECS = ("+refs/heads/*:refs/incoming/heads/*", "+refs/tags/*:refs/incoming/tags/*")
 
 
@@ -281,7 +285,7 @@ class _Work:
     def bring(self, folder: Path, listing: _Listing) -> list[RefChange]:
         """Fetch what is new and show it to readers; gives what changed for them."""
         if mirror_refs.incoming_refs(folder) != listing.refs:
-            self._transfer(folder)
+            self._transfer(folder, listing)
         shown, incoming = mirror_refs.shown_refs(folder), mirror_refs.incoming_refs(folder)
         _set_head(folder, listing.head)
         if shown == incoming:
@@ -293,21 +297,19 @@ class _Work:
         mirror_upkeep.pack_refs(folder, (self.lock,))
         return changes
 
-    def _transfer(self, folder: Path) -> None:
+    def _transfer(self, folder: Path, listing: _Listing) -> None:
         args = [
             "fetch", "--quiet", "--no-tags", "--prune", "--force", "--no-auto-maintenance", "--no-write-fetch-head",
             "--no-recurse-submodules", "--no-show-forced-updates", "--update-shallow", "--", self.checked.url, *_SPECS,
         ]  # fmt: skip
         try:
             self._remote(args, folder, self.timeout)
-        except (MissingObject, Corrupt) as error:
-            if "remote:" in error.detail or "upload-pack" in error.detail or "promisor" in error.detail:
-                raise MissingObject(
-                    "The repository there is incomplete: it is a partial clone or lacks objects, and cannot give them "
-                    "on. Fetch its missing objects there, or track the repository it was cloned from.",
-                    error.detail,
-                ) from None
-            raise
+        except MissingObject as error:
+            if self.checked.protocol != "file":
+                raise MissingObject(_INCOMPLETE, error.detail) from None
+            # Git refuses to serve an incomplete history; on this disk what there is can be copied.
+            mirror_local.copy_objects(Path(self.checked.url), folder)
+            mirror_local.write_incoming(folder, listing.refs, (self.lock,))
 
     def take(self, folder: Path, source: Path, spec: str) -> None:
         """Fetch one reference from another folder on this disk."""

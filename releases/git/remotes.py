@@ -253,19 +253,29 @@ class RemotePolicy:
             )
 
 
-def _places(folder: Path) -> list[str]:
-    """Every folder that git would really read for this repository: git dir, common dir, objects, alternates."""
+def object_folders(folder: Path) -> list[Path]:
+    """Where a local repository's objects lie: its own folder and, following alternates, those it borrows from."""
+    common = common_dir(folder)
+    folders: list[Path] = []
+    pending = [common / "objects"]
+    while pending and len(folders) < 50:
+        objects = pending.pop()
+        if objects not in folders:
+            folders.append(objects)
+            pending += [Path(os.path.normpath(objects / line)) for line in _lines(objects / "info" / "alternates")]
+    return folders
+
+
+def common_dir(folder: Path) -> Path:
+    """The folder that holds objects and references of the repository whose work tree or git directory this is."""
     git_dir = _git_dir(folder)
     common = _first_line(git_dir / "commondir")
-    shared = Path(os.path.normpath(git_dir / common)) if common else git_dir
-    places = [git_dir, shared]
-    pending = [shared / "objects"]
-    while pending and len(places) < 50:
-        objects = pending.pop()
-        places.append(objects)
-        for line in _lines(objects / "info" / "alternates"):
-            pending.append(objects / line)
-    return [str(place) for place in places]
+    return Path(os.path.normpath(git_dir / common)) if common else git_dir
+
+
+def _places(folder: Path) -> list[str]:
+    """Every folder that git would really read for this repository: git dir, common dir, objects, alternates."""
+    return [str(place) for place in (_git_dir(folder), common_dir(folder), *object_folders(folder))]
 
 
 def _git_dir(folder: Path) -> Path:
