@@ -19,7 +19,6 @@ SHOWS = ("all", "owed", "confirm", "settled", "chores")
 SORTS = ("age", "live", "ticket")
 SIZES = (25, 50)
 PERIODS = (7, 30, 90, 365)
-_LATE = datetime.max.replace(tzinfo=timezone.get_default_timezone())
 
 
 class Group(IntEnum):
@@ -150,7 +149,6 @@ class _Open:
 
     group: Group = Group.CONFIRM
     confirm: bool = False
-    since: datetime = _LATE
 
 
 def matrix(project_ids: Sequence[int], query: MatrixQuery) -> Matrix:
@@ -231,17 +229,21 @@ def _fix_filter(query: MatrixQuery, prefix: str = "") -> Q:
 def _unsettled(
     project_ids: Sequence[int], columns: Sequence[Column], query: MatrixQuery
 ) -> tuple[dict[int, _Open], dict[tuple[int, bool], int]]:
-    """What is open about each fix, and by (target, to act on) how many fixes: one query over what is open only."""
+    """What is open about each fix, longest waiting first, and by (target, to act on) how many fixes.
+
+    One query, over what is open only.
+    """
     shown = {column.pk for column in columns}
     first = set(_first_targets(columns).values())
+    # In order of waiting, so that the order of the answer says who waits longest and no date has to travel.
     owed = Verdict.objects.filter(
         _fix_filter(query, "fix__"), project_id__in=project_ids, owed=True, target__closed_at__isnull=True
-    ).order_by()
+    ).order_by("owed_since", "-fix_id")
     if query.target:
         owed = owed.filter(target_id__in=shown)
     fixes: dict[int, _Open] = {}
     per_target: dict[tuple[int, bool], int] = {}
-    for fix, target, code, since in owed.values_list("fix_id", "target_id", "code", "owed_since"):
+    for fix, target, code in owed.values_list("fix_id", "target_id", "code"):
         act = code in ACT
         per_target[target, act] = per_target.get((target, act), 0) + 1
         state = fixes.get(fix)
@@ -253,8 +255,6 @@ def _unsettled(
             state.group = Group.FIRST
         elif state.group is Group.CONFIRM:
             state.group = Group.ELSEWHERE
-        if since is not None and since < state.since:
-            state.since = since
     return fixes, per_target
 
 
@@ -284,7 +284,7 @@ def _leading(fixes: QuerySet[Fix], unsettled: dict[int, _Open], query: MatrixQue
     """The unsettled fixes in order: by group, then as asked; oldest debt first unless asked otherwise."""
     wanted = _wanted(unsettled, query)
     if query.sort == "age":
-        return sorted(wanted, key=lambda pk: (unsettled[pk].group, unsettled[pk].since, -pk))
+        return sorted(wanted, key=lambda pk: unsettled[pk].group)
     ordered = list(_ordered(fixes.filter(pk__in=wanted), query))
     return sorted(ordered, key=lambda pk: unsettled[pk].group)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -28,6 +28,7 @@ from releases.templatetags.dash import chip, icon
 from . import links, live_part, words
 from .access import get_project, may, open_to_visitors
 from .evidence_context import evidence_context
+from .kept import kept
 
 _SHA = re.compile(r"[0-9a-f]{7,64}\Z")
 _SUBJECT = 220
@@ -62,24 +63,23 @@ def matrix_page(request: HttpRequest, slug: str) -> HttpResponse:
     project = get_project(request, slug)
     topics = live_part.of_project(project.pk)
     query = MatrixQuery.from_params(request.GET)
-    found = matrix([project.pk], query)
-    place = Place(project.name, project.slug)
     opened = request.GET.get("cell", "")
-    context = _shared(request, found, {project.pk: place}, opened)
-    policy = FlowPolicy.from_data(project.policy)
-    context |= {
-        "project": project,
-        "production": policy.production,
-        "span": len(found.columns) + 1,
-        "live": topics,
-        "checked_at": project.judged_at,
-        "check_url": _check_url(request, "releases:project-check", slug),
-    }
-    if not query.narrowed:
-        context["nav_owed"] = _nav_owed(found.columns)
+    check = _check_url(request, "releases:project-check", slug)
+
+    def context() -> dict[str, Any]:
+        found = matrix([project.pk], query)
+        facts = {"project": project, "live": topics, "checked_at": project.judged_at, "check_url": check}
+        # Without filters it is known already what the Merge-back tab counts.
+        owed = None if query.narrowed else _nav_owed(found.columns)
+        place = Place(project.name, project.slug)
+        return _shared(request, found, {project.pk: place}, opened) | facts | {"nav_owed": owed}
+
+    # Verdicts change only together with the moment of judgement or the live version.
+    key = (project.pk, project.name, project.judged_at, project.error_text, topics, request.get_full_path(), check)
+    extra = {"project": project, "query": query, "production": FlowPolicy.from_data(project.policy).production}
     if request.headers.get("HX-Target") != "matrix":
-        context |= _drawer(request, project, opened)
-    return _answer(request, "releases/matrix.html", context)
+        extra |= _drawer(request, project, opened, topics)
+    return _answer(request, "releases/matrix.html", key, context, extra)
 
 
 @open_to_visitors
@@ -90,19 +90,30 @@ def matrix_all(request: HttpRequest) -> HttpResponse:
     projects = list(Project.objects.seen_by(request.user).order_by("name").values("pk", "name", "slug", "judged_at"))
     params = request.GET.dict()
     params.setdefault("show", "owed")
-    found = matrix([project["pk"] for project in projects], MatrixQuery.from_params(params))
-    places = {project["pk"]: Place(project["name"], project["slug"]) for project in projects}
-    checked = [project["judged_at"] for project in projects if project["judged_at"]]
-    context = _shared(request, found, places, "", stacked=True)
-    context |= {"nav_projects": projects, "live": topics, "checked_at": min(checked, default=None)}
-    context |= {"any_project": bool(projects), "check_url": _check_url(request, "releases:check-all")}
-    return _answer(request, "releases/matrix_all.html", context)
+    check = _check_url(request, "releases:check-all")
+
+    def context() -> dict[str, Any]:
+        found = matrix([project["pk"] for project in projects], MatrixQuery.from_params(params))
+        places = {project["pk"]: Place(project["name"], project["slug"]) for project in projects}
+        checked = min((project["judged_at"] for project in projects if project["judged_at"]), default=None)
+        facts = {"live": topics, "checked_at": checked, "check_url": check, "nav_owed": None}
+        return _shared(request, found, places, "", stacked=True) | facts
+
+    return _answer(
+        request, "releases/matrix_all.html", (projects, topics, request.get_full_path(), check), context,
+        {"nav_projects": projects},
+    )  # fmt: skip
 
 
-def _answer(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:
+def _answer(
+    request: HttpRequest, page: str, key: object, context: Callable[[], dict[str, Any]], extra: dict[str, Any]
+) -> HttpResponse:
     """The whole page, or its table when that asks for itself again."""
-    live = request.headers.get("HX-Target") == "matrix"
-    response = render(request, "releases/_matrix.html" if live else page, context)
+    part, owed = kept(request, "releases/_matrix.html", (key, get_script_prefix()), context, "nav_owed")
+    if request.headers.get("HX-Target") == "matrix":
+        response = HttpResponse(part)
+    else:
+        response = render(request, page, {"tab": "matrix", "part": part, "nav_owed": owed, **extra})
     patch_vary_headers(response, ["HX-Target"])
     return response
 
@@ -124,8 +135,8 @@ def _shared(
     query = found.query
     columns = {column.pk: column for column in found.columns}
     return {
-        "tab": "matrix",
         "matrix": found,
+        "span": len(found.columns) + 1,
         "query": query,
         "segments": _segments(request, found),
         "sorts": _SORTS,
@@ -249,10 +260,10 @@ def _cell(cell: Cell, column: Column, key: str, slug: str, opened: str, stacked:
     return inner if stacked else f"<td>{inner}</td>"
 
 
-def _drawer(request: HttpRequest, project: Project, opened: str) -> dict[str, Any]:
+def _drawer(request: HttpRequest, project: Project, opened: str, topics: str) -> dict[str, Any]:
     """What the evidence drawer shows, when a cell is open."""
     key, found, branch = opened.partition(":")
     shown = fix_in_target(project, key, branch) if found else None
     if shown is None:
         return {}
-    return evidence_context(shown) | {"close": _with(request)}
+    return evidence_context(shown) | {"close": _with(request), "live": topics}
