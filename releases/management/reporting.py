@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -65,6 +66,11 @@ class ReportingCommand(BaseCommand):
             # The reader went away (`| head`): nothing more to say, and Python must not complain at its end either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = 0
+        except Exception as fault:
+            # A defect of ours: say so in the form that was asked for, with the trace for whoever mends it.
+            traceback.print_exc()
+            said = f"{type(fault).__name__}: {fault}"
+            code = self.fail(options, "internal", "This should not have happened; the answer was given up.", said)
         if code:
             sys.exit(code)
 

@@ -119,10 +119,14 @@ class _Answer:
         self.say = say
         say("Walking the history …")
         self.history = History(asked.git_dir, asked.live, {item.name: item.tips[0] for item in asked.targets})
-        tags = [(tag.name, tag.commit, tag.made_at) for tag in asked.refs.tags.values()]
-        self.terrain = Terrain(self.history, self.question.policy, asked.production, asked.targets, tags)
         self.policy = self.question.policy
         self.store = FactStore(store) if store is not None else None
+        ignored = self.question.ignore
+        full = frozenset(objects.resolve_many(asked.git_dir, sorted(ignored)).values()) if ignored else frozenset()
+        # Made before discovery reads anything, so that what the store knows is not read from git again.
+        self.engine = Engine(self.history, self.store, Options(self.question.mask_trailers, full, say))
+        tags = [(tag.name, tag.commit, tag.made_at) for tag in asked.refs.tags.values()]
+        self.terrain = Terrain(self.history, self.policy, asked.production, asked.targets, tags)
 
     def report(self, began: float, *, preview: bool) -> Report:
         try:
@@ -143,10 +147,7 @@ class _Answer:
 
     def _judged(self, drafts: Sequence[Draft]) -> list[FixReport]:
         self.say(f"Judging {count(len(drafts), 'fix', 'fixes')} …")
-        ignored = self.question.ignore
-        full = frozenset(objects.resolve_many(self.asked.git_dir, sorted(ignored)).values()) if ignored else frozenset()
-        engine = Engine(self.history, self.store, Options(self.question.mask_trailers, full, self.say))
-        verdicts = engine.judge([self._shas(draft.commits) for draft in drafts])
+        verdicts = self.engine.judge([self._shas(draft.commits) for draft in drafts])
         live = self._live(drafts)
         said = self.terrain.messages(number for draft in drafts for number in (draft.landing, *draft.commits))
         chores = chore_commits(self.history, (self._sha(c) for draft in drafts for c in draft.commits), self.policy)
@@ -210,20 +211,20 @@ class _Answer:
         messages = [said.get(number) or _unreadable(self._sha(number)) for number in draft.commits]
         commits = tuple(FixCommit(m.sha, m.subject, m.author_name, m.author_email, m.authored_at) for m in messages)
         landing = said.get(draft.landing)
-        texts = [draft.branch, draft.subject]
-        texts += [landing.subject, landing.body] if landing and draft.kind == "merge" else []
-        texts += [text for m in messages for text in (m.subject, m.body)]
+        merge = [landing] if landing and draft.kind == "merge" else []
+        titles = [draft.branch, draft.subject, *(m.subject for m in (*merge, *messages))]
+        bodies = [m.body for m in (*merge, *messages)]
         return FixReport(
             id=self._sha(draft.commit),
             kind=draft.kind,
-            subject=draft.subject,
+            subject=draft.subject.strip(),
             commits=commits,
             production_ref=draft.production,
-            ticket=ticket_in(pattern, texts),
+            ticket=ticket_in(pattern, (*titles, *bodies)),
             shipped_in=live.tag,
             live_since=live.live_since,
             live_since_source=live.source,
-            security=is_security(texts),
+            security=is_security(titles, bodies),
         )
 
     def _with_lag(self, verdict: FixVerdict, live_since: int | None) -> FixVerdict:

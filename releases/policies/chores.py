@@ -35,7 +35,8 @@ _SURE = re.compile(
 )
 """Files that hold the project's own version and nothing else that looks like one."""
 _KEY = re.compile(
-    r"version|\brelease\b|^\s*AC_INIT\b|^\s*project\(|<Version>|^#define\s+\w*(?:MAJOR|MINOR|MICRO|PATCH|LEVEL|SERIAL)\w*|"
+    r"version|\brelease\b|\bDevelopment Status ::|^\s*AC_INIT\b|^\s*project\(|<Version>|"
+    r"^#define\s+\w*(?:MAJOR|MINOR|MICRO|PATCH|LEVEL|SERIAL)\w*|"
     r"\b\w*(?:MAJOR|MINOR|PATCH)\w*\s*[:=]",
     re.IGNORECASE,
 )
@@ -44,6 +45,7 @@ _NUMBER = re.compile(
     r"|\(\s*\d+\s*,\s*\d+\s*(?:,\s*(?:\d+|['\"]\w+['\"])\s*)*\)|\b0x[0-9a-fA-F]+\b|\b\d+\b",
     re.IGNORECASE,
 )
+_STATUS = re.compile(r"Development Status :: \d - [\w/ ]+")
 _STRICT = re.compile(
     r"^\s*[\"']?(?:__version__|_?version(?:_info|_name|_code)?|\w+\.version|app_?version|release|project_version)[\"']?"
     r"\s*(?:[:=]|\()|^\s*AC_INIT\b|^\s*project\(|<Version>",
@@ -58,8 +60,9 @@ _CODE = re.compile(
     r"\.(?:py|pyi|js|mjs|jsx|ts|tsx|go|rs|c|h|cc|cpp|hpp|java|kt|scala|rb|php|cs|sh|sql|vue|svelte|swift|css|scss|less|"
     r"html?|ex|exs|erl|pl|pm|lua)$"
 )
+_BRACKETS = re.compile(r"^(?:\[[^\]]{1,40}\]\s*)+")
 _FRAGMENTS = re.compile(
-    r"(?:^|/)(?:(?:news|changes|changelog)\.d|newsfragments|changelogs|release-?notes)/.*\.(?:md|rst|txt|ya?ml|adoc|\w+)$"
+    r"^(?:\.mailmap|releases/v?\d[^/]*\.(?:toml|md|rst|txt|ya?ml|adoc))$|(?:^|/)(?:(?:news|changes|changelog)\.d|newsfragments|changelogs|release-?notes)/.*\.(?:md|rst|txt|ya?ml|adoc|\w+)$"
 )
 """Folders of changelog pieces."""
 
@@ -87,7 +90,8 @@ def is_chore_path(path: str, policy: FlowPolicy) -> bool:
 
 
 def is_chore_subject(subject: str, policy: FlowPolicy) -> bool:
-    return bool(_subjects(policy.chore_subjects).search(subject))
+    """Does the subject speak of a version or a release? A leading `[3.2.x]` does not count."""
+    return bool(_subjects(policy.chore_subjects).search(_BRACKETS.sub("", subject.strip())))
 
 
 def could_be_chore(subject: str, paths: Sequence[str], policy: FlowPolicy) -> bool:
@@ -133,4 +137,5 @@ def _only_version(path: str, change: LineChange, named: bool) -> bool:
 
 def _shape(line: str) -> str:
     """The line with every version and number taken out."""
+    line = _STATUS.sub("Development Status", line)
     return re.sub(r"\s+", " ", _NUMBER.sub("0", re.sub(r"(?i)(['\"])(final|alpha|beta|rc|dev)\1", '"0"', line))).strip()

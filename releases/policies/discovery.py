@@ -75,6 +75,8 @@ class _Line:
         self.seen = seen
         self.found = found
         self.messages: dict[int, Message] = {}
+        self.evil: set[int] = set()
+        """Merges that carry changes of their own."""
 
     def walk(self) -> None:
         drafts: list[Draft] = []
@@ -90,7 +92,7 @@ class _Line:
         if base is not None:
             mark_reachable(ground.graph, [base], self.seen)
         found = landings(ground.graph, line, self.seen)
-        self._read([landing for landing in found if self._worth_reading(landing)])
+        self._read(found)
         squashed = ground.squashed_release([land for land in found if not land.merge and self._unsettled(land.commit)])
         drafts: list[Draft] = []
         for landing in found:
@@ -115,11 +117,17 @@ class _Line:
     def _unsettled(self, commit: int) -> bool:
         return not self.ground.own[commit]
 
-    def _worth_reading(self, landing: Landing) -> bool:
-        return landing.merge or self._unsettled(landing.commit)
-
-    def _read(self, wanted: Sequence[Landing]) -> None:
-        self.messages.update(self.ground.message([landing.commit for landing in wanted]))
+    def _read(self, found: Sequence[Landing]) -> None:
+        """Read at once what all these landings will be asked for: messages, and which merges changed anything."""
+        ground, parents = self.ground, self.ground.graph.parents_of
+        wanted = [land.commit for land in found if land.merge or self._unsettled(land.commit)]
+        merges: list[int] = []
+        for land in found:
+            if land.merge and not ground.own[land.commit]:
+                wanted += [commit for commit in land.side if not ground.own[commit]]
+                merges += [commit for commit in (land.commit, *land.side) if len(parents(commit)) > 1]
+        self.messages.update(ground.message(wanted))
+        self.evil |= ground.evil([commit for commit in merges if not ground.in_all[commit]])
 
     # Merges
 
@@ -134,11 +142,8 @@ class _Line:
             self._pass_over(landing)
             return []
         side = without_ancestors(self.ground.graph, landing.side, own)
-        commits = [commit for commit in side if len(self.ground.graph.parents_of(commit)) < 2]
-        merges = [commit for commit in side if len(self.ground.graph.parents_of(commit)) > 1]
-        maybe_evil = [commit for commit in (landing.commit, *merges) if not self.ground.in_all[commit]]
-        evil = self.ground.evil(maybe_evil)
-        judged = [commit for commit in (landing.commit, *side) if commit in evil or commit in set(commits)][::-1]
+        commits = {commit for commit in side if len(self.ground.graph.parents_of(commit)) < 2}
+        judged = [commit for commit in (landing.commit, *side) if commit in self.evil or commit in commits][::-1]
         if not judged:
             return []
         subject = self._merge_subject(name, judged, message)
@@ -175,8 +180,7 @@ class _Line:
         """The pull request's title; else the first commit's subject, leaving out version bumps."""
         if name.title:
             return name.title
-        said = self.ground.message(commits)
-        self.messages.update(said)
+        said = {commit: self.messages[commit] for commit in commits if commit in self.messages}
         subjects = [said[commit].subject for commit in commits if commit in said]
         telling = [
             text for text in subjects if not any(re.search(p, text, re.I) for p in self.ground.policy.chore_subjects)

@@ -172,7 +172,7 @@ class _Layout:
             files = ", ".join(verdict.preview.conflicts[:3]) if verdict.preview else ""
             more = len(verdict.preview.conflicts) - 3 if verdict.preview else 0
             files += f" and {more} more" if more > 0 else ""
-            said = verdict.why + (f" A pick conflicts in {files}." if files else "")
+            said = verdict.why.removeprefix(f"{name}: ") + (f" A pick conflicts in {files}." if files else "")
             reasons.setdefault(harmless(said), []).append(name)
         lines = []
         for said, names in reasons.items():

@@ -12,6 +12,8 @@ from pathlib import Path
 from django.conf import settings
 
 from releases.git.errors import NotARepository
+from releases.git.mirror import Mirror
+from releases.git.remotes import RemotePolicy
 from releases.git.repository import locate
 
 from .flow import FlowPolicy
@@ -119,4 +121,14 @@ def _has_database() -> bool:
 
 
 def _cloned(url: str, progress: Callable[[str], None] | None) -> Place:
-    raise PlaceError("url", "URLs are not supported yet.", url)
+    """A mirror of the URL, made or brought up to date now. Raises GitError for an address that is not allowed."""
+    policy = RemotePolicy(operator=True)
+    policy.check(url)
+    key = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    mirror = Mirror(Path(settings.MIRROR_DIR) / "by-url" / f"{key}.git", url, policy, timeout=settings.GIT_TIMEOUT)
+    if progress:
+        progress("Fetching what is new …" if mirror.exists else "Cloning …")
+    mirror.path.parent.mkdir(parents=True, exist_ok=True)
+    mirror.fetch()
+    name = re.split(r"[/:]", url.rstrip("/"))[-1].removesuffix(".git")
+    return Place(name or "repository", mirror.path, cache_file(mirror.path))

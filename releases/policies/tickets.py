@@ -16,6 +16,10 @@ _SECURITY = re.compile(
     r"release|update|advisory)\b|^sec(?:urity)?(?:\(.+\))?!?:|\bvulnerabilit(?:y|ies)\b",
     re.IGNORECASE,
 )
+_ADVISORY = re.compile(
+    r"\bCVE-\d{4}-\d{4,}\b|\bGHSA(?:-[23456789cfghjmpqrvwx]{4}){3}\b|^security(?:impact|-impact)?:",
+    re.IGNORECASE | re.MULTILINE,
+)
 _CANDIDATES = (
     r"\b(?!GH-)[A-Z][A-Z0-9]{1,9}-\d+\b",
     r"(?i:\b(?:fix(?:e[sd])?|close[sd]?|resolve[sd]?|refs?|bug|issue|ticket)\b:?,? )(#\d+)",
@@ -58,6 +62,6 @@ def guess_ticket_pattern(texts: Iterable[str], default: str) -> str:
     return best
 
 
-def is_security(texts: Iterable[str]) -> bool:
-    """Do these texts say that this is a security fix?"""
-    return any(_SECURITY.search(text) for text in texts)
+def is_security(titles: Iterable[str], bodies: Iterable[str] = ()) -> bool:
+    """Is this a security fix? Titles may say so in words, bodies by naming an advisory or by a `Security:` line."""
+    return any(_SECURITY.search(text) for text in titles) or any(_ADVISORY.search(text) for text in bodies)
