@@ -20,13 +20,13 @@ MAX_LINES = 4000
 PATCH_LIMIT = 24 << 20
 """Bytes of one patch that are looked at; a larger one is compared by its raw changes alone."""
 _BLANKS = b" \t\r\f\v"
+_ALL_BLANKS = _BLANKS + b"\n"
+_SIGNS = bytes(code for code in range(128) if not chr(code).isalnum())
 _HUNK = re.compile(rb"^@@ [^\n]*\n", re.MULTILINE)
-_INDEX = re.compile(rb"^index [^\n]*\n", re.MULTILINE)
 _CHANGED = re.compile(rb"^[+-][^\n]*", re.MULTILINE)
 MAX_SIZED = 60
 """Paths up to which a commit keeps the ids of its blobs."""
 _RAW = re.compile(rb"^:(\d+) (\d+) ([0-9a-f]+) ([0-9a-f]+) [^\t]*\t([^\n]*)", re.MULTILINE)
-_WORD = re.compile(rb"\w+")
 
 
 @dataclass(slots=True)
@@ -96,7 +96,7 @@ def read_facts(fields: list[bytes], raw: bytes, names: Names, *, body: bool) -> 
     title = subject.decode("utf-8", "replace")
     said = message.decode("utf-8", "replace")
     paths, header, inverse_header, raw_id, inverse_raw, blobs = _changes(raw, names)
-    linked = text.may_link(said)
+    linked = text.may_link(said.lower())
     return Facts(
         sha.decode("ascii"), tuple(parents.decode("ascii").split()), names.of(name), names.of(email.lower()),
         _int(authored), _int(committed), title, text.normal_subject(title),
@@ -134,114 +134,155 @@ def _changes(raw: bytes, names: Names) -> tuple[tuple[str, ...], bytes, bytes, b
 
 
 @dataclass(slots=True)
+class Change:
+    """The changed lines of one file."""
+
+    name: bytes
+    """The `a/path b/path` of the patch and its modes."""
+    back: bytes
+    """The same as the opposite change would print it."""
+    removed: list[bytes]
+    added: list[bytes]
+
+
+@dataclass(slots=True)
 class Content:
-    """Fingerprints of a patch. `lines` counts changed lines by (path, sign, text) hash; None for giants."""
+    """Fingerprints of a patch, and its changed lines unless it is a giant."""
 
     patch_id: bytes
     """Equal for equal patches, line numbers and blanks aside (as `git patch-id`)."""
     lines_id: bytes
     """Equal for equal changed lines per file, whatever stands around them."""
-    inverse_id: bytes
-    """The lines id that the exact undoing of this patch has."""
-    changed: int
+    changed: int = 0
     """Changed lines."""
-    weight: int
+    weight: int = 0
     """Letters and digits in distinct changed lines: how telling the lines are."""
-    lines: Counter[int] | None = None
+    changes: list[Change] | None = None
+    """None for giants and for what was kept from an earlier run."""
     readable: bool = True
+    _lines: Counter[bytes] | None = None
+
+    @property
+    def lines(self) -> Counter[bytes] | None:
+        """Changed lines with sign and without indentation, counted; None when they are not at hand."""
+        if self._lines is None and self.changes is not None:
+            counts: Counter[bytes] = Counter()
+            for change in self.changes:
+                counts.update(b"-" + text for line in change.removed if (text := line.strip()))
+                counts.update(b"+" + text for line in change.added if (text := line.strip()))
+            self._lines = counts
+        return self._lines
+
+    @property
+    def inverse_id(self) -> bytes:
+        """The lines id that the exact undoing of this patch has; empty when the lines are not at hand."""
+        if self.changes is None:
+            return b""
+        return _lines_id([(change.back, change.added, change.removed) for change in self.changes])[0]
 
 
-UNREADABLE = Content(b"", b"", b"", 0, 0, None, readable=False)
+UNREADABLE = Content(b"", b"", readable=False)
 
 
 def read_content(patch: bytes, *, cut: bool = False) -> Content:
     """Fingerprints of one patch as `git diff-tree -p` prints it."""
     if cut:
         return UNREADABLE
-    identity, forward, backward = [], [], []
-    removed_all, added_all = [], []
-    lines: list[bytes] = []
+    identity: list[bytes] = []
+    changes: list[Change] = []
     changed = 0
     for section in (b"\n" + patch).split(b"\ndiff --git ")[1:]:
         start = section.find(b"\n@@ ")
-        head, body = (section, b"") if start < 0 else (section[:start], section[start + 1 :])
-        name = head.partition(b"\n")[0]
-        modes = b"\n".join(line for line in head.split(b"\n") if b" mode " in line[:18])
-        if not body:
-            identity.append(head)
-            forward.append(head)
-            backward.append(_swapped(head))
+        if start < 0:
+            identity.append(section)
+            changes.append(Change(section, _swapped(section), [], []))
             continue
+        head, body = section[:start], section[start + 1 :]
+        name = b"\n".join([line for line in head.split(b"\n") if not line.startswith((b"index ", b"--- ", b"+++ "))])
         marks = _CHANGED.findall(body)
-        removed = b"\n".join([mark[1:] for mark in marks if mark[:1] == b"-"])
-        added = b"\n".join([mark[1:] for mark in marks if mark[:1] == b"+"])
+        removed = [mark[1:] for mark in marks if mark[0] == 45]
+        added = [mark[1:] for mark in marks if mark[0] == 43]
         changed += len(marks)
-        identity += (_INDEX.sub(b"", head + b"\n"), _HUNK.sub(b"", body))
-        forward += (name, modes, b"-", removed, b"+", added)
-        backward += (name, _swapped(modes), b"-", added, b"+", removed)
-        removed_all.append(removed)
-        added_all.append(added)
-        if changed <= MAX_LINES:
-            lines += [name + b"\0" + mark[:1] + mark[1:].strip() for mark in marks if len(mark) > 1]
-    strip = _only_blanks(removed_all, added_all)
+        identity += (name, _HUNK.sub(b"", body))
+        changes.append(Change(name, name if b"\n" not in name else _swapped(name), removed, added))
+    lines_id, strip = _lines_id([(change.name, change.removed, change.added) for change in changes])
+    joined = b"\n".join(identity)
     return Content(
-        _folded(identity, strip=strip), _folded(forward, strip=strip), _folded(backward, strip=strip),
-        changed, _weight(lines), Counter(map(hash, lines)) if changed <= MAX_LINES else None,
-    )  # fmt: skip
+        digest(joined.translate(None, _BLANKS) if strip else joined),
+        lines_id,
+        changed,
+        _weight(changes) if changed <= MAX_LINES else changed,
+        changes if changed <= MAX_LINES else None,
+    )
 
 
-def _only_blanks(removed: list[bytes], added: list[bytes]) -> bool:
-    """Whether blanks may be left out: not when they are all that this patch changes."""
-    gone = b"".join(removed).translate(None, _BLANKS + b"\n")
-    come = b"".join(added).translate(None, _BLANKS + b"\n")
-    return gone != come
-
-
-def _folded(parts: list[bytes], *, strip: bool) -> bytes:
+def _lines_id(files: list[tuple[bytes, list[bytes], list[bytes]]]) -> tuple[bytes, bool]:
+    """Fingerprint of changed lines, and whether blanks were left out: not when they are all that changes."""
+    parts: list[bytes] = []
+    gone: list[bytes] = []
+    come: list[bytes] = []
+    for name, removed, added in files:
+        minus, plus = b"\n".join(removed), b"\n".join(added)
+        parts += (name, b"-", minus, b"+", plus)
+        gone.append(minus)
+        come.append(plus)
+    strip = b"".join(gone).translate(None, _ALL_BLANKS) != b"".join(come).translate(None, _ALL_BLANKS)
     joined = b"\n".join(parts)
-    return digest(joined.translate(None, _BLANKS) if strip else joined)
+    return digest(joined.translate(None, _BLANKS) if strip else joined), strip
 
 
 def _swapped(head: bytes) -> bytes:
     """File headers as the opposite change prints them."""
     out = []
     for line in head.split(b"\n"):
-        if line.startswith(b"new file mode"):
-            line = b"deleted" + line[3:]
-        elif line.startswith(b"deleted file mode"):
-            line = b"new" + line[7:]
-        elif line.startswith(b"old mode"):
-            line = b"new" + line[3:]
-        elif line.startswith(b"new mode"):
-            line = b"old" + line[3:]
-        elif line.startswith(b"index ") and b".." in line:
+        for word, opposite in _OPPOSITES:
+            if line.startswith(word):
+                line = opposite + line[len(word) :]
+                break
+        if line.startswith(b"index ") and b".." in line:
             ids, _, mode = line[6:].partition(b" ")
             before, _, after = ids.partition(b"..")
             line = b"index " + after + b".." + before + (b" " + mode if mode else b"")
         out.append(line)
-    old = [i for i, line in enumerate(out) if line.startswith((b"old mode", b"new mode"))]
-    if len(old) == 2:
-        out[old[0]], out[old[1]] = out[old[1]], out[old[0]]
+    for at in range(len(out) - 1):
+        if out[at].startswith(b"new mode") and out[at + 1].startswith(b"old mode"):
+            out[at], out[at + 1] = out[at + 1], out[at]
     return b"\n".join(out)
 
 
-def _weight(lines: list[bytes]) -> int:
-    distinct = {line.partition(b"\0")[2][1:] for line in lines[:400]}
-    return sum(len(word) for line in distinct for word in _WORD.findall(line))
+_OPPOSITES = (
+    (b"new file mode", b"deleted file mode"),
+    (b"deleted file mode", b"new file mode"),
+    (b"old mode", b"new mode"),
+    (b"new mode", b"old mode"),
+)
+
+
+def _weight(changes: list[Change]) -> int:
+    distinct = {line for change in changes for line in change.removed[:200]}
+    distinct.update(line for change in changes for line in change.added[:200])
+    return len(b"".join(distinct).translate(None, _SIGNS))
 
 
 def similarity(one: Content, other: Content) -> float | None:
     """Share of changed lines in common (Jaccard over lines with their counts); None when it was not measured."""
     if one.lines is None or other.lines is None:
         return None
-    union = sum((one.lines | other.lines).values())
-    return sum((one.lines & other.lines).values()) / union if union else 0.0
+    both = _common(one.lines, other.lines)
+    union = one.lines.total() + other.lines.total() - both
+    return both / union if union else None
 
 
-def contained(part: Content, whole: Content | Counter[int]) -> float | None:
+def _common(one: Counter[bytes], other: Counter[bytes]) -> int:
+    small, large = (one, other) if len(one) <= len(other) else (other, one)
+    get = large.get
+    return sum(min(count, get(line, 0)) for line, count in small.items())
+
+
+def contained(part: Content, whole: Content | Counter[bytes]) -> float | None:
     """Share of the changed lines of `part` that `whole` has too; None when it was not measured."""
     lines = whole.lines if isinstance(whole, Content) else whole
     if part.lines is None or lines is None:
         return None
-    total = sum(part.lines.values())
-    return sum((part.lines & lines).values()) / total if total else 0.0
+    total = part.lines.total()
+    return _common(part.lines, lines) / total if total else None

@@ -11,12 +11,16 @@ from releases.git import objects
 from .facts import Content, Facts, contained, similarity
 from .gather import Reader
 from .pool import Pool, agree, closeness
-from .rules import Match, Observed
+from .rules import HALF, Match, Observed
 from .verdicts import Evidence
 
 TELLING = 40
 """Letters and digits in the changed lines from which equal lines settle although nobody's name or date agrees."""
 TELLING_LINES = 3
+PART_LINES = 6
+"""Changed lines below which nothing is called a part of a fix."""
+FAINT = 0.05
+"""Share of common lines below which another commit with a name in common is the better guess."""
 
 
 @dataclass(slots=True)
@@ -139,32 +143,69 @@ def measured(patches: Patches, commit: Facts, other: Facts, evidence: tuple[Evid
         match.similarity = similarity(ours, theirs)
         match.has = contained(ours, theirs)
         match.fills = contained(theirs, ours)
+        match.narrower = set(other.paths) < set(commit.paths) and ours.changed >= PART_LINES
     return match
 
 
 def look_for_names(pool: Pool, patches: Patches, commits: Sequence[Facts], observed: Mapping[str, Observed]) -> None:
-    """Likely counterparts by author and date, then by subject."""
-    hits: dict[str, list[tuple[Facts, tuple[Evidence, ...]]]] = {}
+    """Likely counterparts by author and date, then by subject; patches are read only where those leave a doubt."""
+    hits: list[tuple[Facts, list[Hit]]] = []
     for commit in commits:
-        dated = {other.sha: other for other in pool.same_author_date(commit)}
-        titled = {other.sha: other for other in pool.same_subject(commit)}
-        found = []
-        for sha, other in {**dated, **titled}.items():
-            codes = ((Evidence.AUTHOR_DATE,) if sha in dated else ()) + (
-                (Evidence.SUBJECT,) if other.key == commit.key else ()
-            )
-            found.append((other, codes))
+        dated = {other.sha for other in pool.same_author_date(commit)}
+        others = {o.sha: o for o in (*pool.same_author_date(commit), *pool.same_subject(commit))}
+        found = [Hit(other, sha in dated, other.key == commit.key) for sha, other in others.items()]
         if found:
-            hits[commit.sha] = sorted(found, key=lambda item: closeness(commit, item[0]), reverse=True)
-    by_sha = {commit.sha: commit for commit in commits}
-    patches.read(name for sha, found in hits.items() for name in (sha, *(other.sha for other, _ in found)))
-    for sha, found in hits.items():
-        commit = by_sha[sha]
-        matches = [(measured(patches, commit, other, codes), other) for other, codes in found]
+            hits.append((commit, found))
+    patches.read(sha for commit, found in hits if _doubtful(commit, found) for sha in _with(commit, _others(found)))
+    for commit, found in hits:
+        matches = [(measured(patches, commit, hit.other, hit.evidence), hit) for hit in found]
+        matches = [(match, hit) for match, hit in matches if _believable(commit, match, hit)]
         matches.sort(key=lambda item: _rank(commit, *item), reverse=True)
-        observed[sha].likely = [match for match, _ in matches] + observed[sha].likely
+        seen = observed[commit.sha]
+        seen.likely = [match for match, _ in matches] + seen.likely
 
 
-def _rank(commit: Facts, match: Match, other: Facts) -> tuple[bool, bool, float, int]:
-    dated, titled, _header, near = closeness(commit, other)
-    return dated and titled, dated, match.similarity or 0.0, near
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A commit of the target with a name in common."""
+
+    other: Facts
+    dated: bool
+    titled: bool
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        dated = (Evidence.AUTHOR_DATE,) if self.dated else ()
+        return (*dated, Evidence.SUBJECT) if self.titled else dated
+
+
+def _others(hits: Sequence[Hit]) -> list[Facts]:
+    return [hit.other for hit in hits]
+
+
+def _doubtful(commit: Facts, hits: Sequence[Hit]) -> bool:
+    """Whether only the patches can tell: several hits, a weak one, or one that may be a mere part."""
+    first = hits[0]
+    if len(hits) > 1 or not (first.dated and first.titled):
+        return True
+    return set(first.other.paths) < set(commit.paths)
+
+
+def _believable(commit: Facts, match: Match, hit: Hit) -> bool:
+    """Two changes without a line in common need more than one name in common."""
+    if match.similarity is None or match.similarity > 0 or (hit.dated and hit.titled):
+        return True
+    if hit.titled:
+        return commit.author_email == hit.other.author_email
+    return _words_shared(commit.key, hit.other.key) >= HALF
+
+
+def _words_shared(one: str, other: str) -> float:
+    ours, theirs = set(one.split()), set(other.split())
+    return len(ours & theirs) / max(1, len(ours | theirs))
+
+
+def _rank(commit: Facts, match: Match, hit: Hit) -> tuple[bool, bool, bool, float, int]:
+    related_lines = match.similarity is None or match.similarity >= FAINT
+    near = -abs(commit.authored_at - hit.other.authored_at)
+    return hit.dated and hit.titled, related_lines, hit.dated, match.similarity or 0.0, near

@@ -60,13 +60,15 @@ class Pool:
         return self.by_header.get(commit.header, []) if commit.header else []
 
     def same_author_date(self, commit: Facts) -> list[Facts]:
-        """Commits of the same author and author date that share a path."""
-        found = [other for other in self.by_author.get(commit.author_key, []) if share_path(commit, other)]
-        return [other for other in found if other.key == commit.key] if len(found) > MANY else found
+        """Commits of the same author and author date in related places (anywhere, with the same subject)."""
+        found = self.by_author.get(commit.author_key, [])
+        if len(found) > MANY:
+            return [other for other in found if other.key == commit.key]
+        return [other for other in found if other.key == commit.key or related(commit, other)]
 
     def same_subject(self, commit: Facts) -> list[Facts]:
-        """Commits of the same subject that share a path; none when too many bear it."""
-        found = [other for other in self.by_subject.get(commit.key, []) if share_path(commit, other)]
+        """Commits of the same subject in related places; none when too many bear it."""
+        found = [other for other in self.by_subject.get(commit.key, []) if related(commit, other)]
         return found if len(found) <= SUBJECT_HITS else []
 
     def touching(self, paths: Iterable[str]) -> dict[str, list[Facts]]:
@@ -87,6 +89,23 @@ def share_path(one: Facts, other: Facts) -> bool:
     if len(one.paths) == 1:
         return one.paths[0] in other.paths
     return not set(one.paths).isdisjoint(other.paths)
+
+
+def related(one: Facts, other: Facts) -> bool:
+    """Whether both change a path of the same name, or files that were moved or stand side by side."""
+    if share_path(one, other):
+        return True
+    return not _places(one).isdisjoint(_places(other))
+
+
+def _places(commit: Facts) -> set[str]:
+    places = set()
+    for path in commit.paths[:400]:
+        folder, _, name = path.rpartition("/")
+        places.add("/" + name)
+        if folder:
+            places.add(folder + "/")
+    return places
 
 
 def agree(one: Facts, other: Facts) -> bool:

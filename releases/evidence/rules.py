@@ -30,6 +30,8 @@ class Match:
     """Share of the fix's changed lines that the counterpart has."""
     fills: float | None = None
     """Share of the counterpart's changed lines that the fix has."""
+    narrower: bool = False
+    """It touches only some of the fix's paths, and none besides."""
     authored: bool = False
     """Same author and author date, or same author and subject."""
 
@@ -127,11 +129,13 @@ def _standing(seen: Observed, matches: Sequence[Match]) -> list[Match]:
 def _equivalent(seen: Observed) -> CommitVerdict | None:
     for matches, words in ((seen.same_patch, "the same patch"), (seen.same_lines, "the same changed lines")):
         if matches:
-            first = _standing(seen, matches)[0]
+            standing = _standing(seen, matches)
+            first = standing[0]
+            others = tuple(match.sha for match in standing)
             why = f"{short(first.sha)} is {words}."
             if matches is seen.same_lines:
                 why = f"{short(first.sha)} has {words}, in other surroundings."
-            return CommitVerdict(seen.sha, Code.EQUIVALENT, True, (first.sha,), first.evidence, why, 1.0)
+            return CommitVerdict(seen.sha, Code.EQUIVALENT, True, others, first.evidence, why, 1.0)
     return None
 
 
@@ -139,23 +143,29 @@ def _declared(seen: Observed) -> CommitVerdict | None:
     if not seen.declared or seen.outvoted:
         return None
     backed = [match for match in seen.declared if corroborated(match)]
-    first = _standing(seen, backed or seen.declared)[0]
+    standing = _standing(seen, backed or seen.declared)
+    first = standing[0]
     settled = bool(backed)
     word = "Change-Id" if Evidence.CHANGE_ID in first.evidence else "message"
     why = f"The {word} links it to {short(first.sha)}" + (
         f", and {_because(first)}." if settled else ", but neither content nor authorship backs that: have a look."
     )
-    return CommitVerdict(seen.sha, Code.DECLARED, settled, (first.sha,), first.evidence, why, first.similarity)
+    named = tuple(match.sha for match in standing)
+    return CommitVerdict(seen.sha, Code.DECLARED, settled, named, first.evidence, why, first.similarity)
 
 
 def corroborated(match: Match) -> bool:
     """Whether content or authorship backs a declared link."""
+    if match.has is not None and match.has >= HALF:
+        return True
     return match.authored or (match.similarity is not None and match.similarity >= CORROBORATES)
 
 
 def _because(match: Match) -> str:
     if match.similarity is not None and match.similarity >= CORROBORATES:
         return f"{match.similarity:.0%} of the changed lines are the same"
+    if match.has is not None and match.has >= HALF:
+        return f"it holds {match.has:.0%} of the changed lines"
     return "author and date are the same"
 
 
@@ -186,12 +196,21 @@ def _likely(seen: Observed) -> CommitVerdict | None:
     shared = "" if first.similarity is None else f"; {first.similarity:.0%} of the changed lines are the same"
     other = f" Its message names {short(seen.outvoted)}, which looks wrong." if seen.outvoted else ""
     why = f"{short(first.sha)} has {said}{shared}.{other}"
-    return CommitVerdict(seen.sha, Code.LIKELY, False, (first.sha,), first.evidence, why, first.similarity)
+    twins = tuple(match.sha for match in _standing(seen, seen.likely)[1:] if _twins(first, match))
+    return CommitVerdict(seen.sha, Code.LIKELY, False, (first.sha, *twins), first.evidence, why, first.similarity)
+
+
+def _twins(one: Match, other: Match) -> bool:
+    """Whether both have every name in common with the fix: the target has it twice."""
+    both = {Evidence.AUTHOR_DATE, Evidence.SUBJECT}
+    return both <= set(one.evidence) and both <= set(other.evidence)
 
 
 def is_part(match: Match) -> bool:
     """Whether the counterpart is a mere part of the fix: little of the fix is in it, and nothing else."""
-    return match.has is not None and match.fills is not None and match.has < HALF and match.fills >= CONTAINED
+    if match.has is None or match.fills is None or not match.narrower:
+        return False
+    return match.has < HALF and match.fills >= CONTAINED and len(match.evidence) > 1
 
 
 _WEIGHT = {

@@ -11,10 +11,9 @@ _PREFIX = re.compile(
     re.IGNORECASE,
 )
 _SUFFIX = re.compile(
-    r"(?:\s*(?:\((?:[a-z]+-)?#?\d+\)|\(gh-?#?\d+\)|\[[^\]]{1,30}\]|\((?:back-?port|cherry-?pick)[^)]{0,60}\)))+\s*$",
+    r"(?:\s*(?:\((?:[a-z]{1,8}-)*#?\d+\)|\[[^\]]{1,30}\]|\((?:back-?port|cherry-?pick)[^)]{0,60}\)))+\s*$",
     re.IGNORECASE,
 )
-_SPACE = re.compile(r"\s+")
 _SHA = r"([0-9a-f]{7,64})\b"
 _LINKS = re.compile(
     r"(?:cherry[ -]?pick(?:ed)?(?: from)?(?: commit)?:?\s*|back-?port(?:ed)?(?: of| from)?(?: commit)?:?\s*"
@@ -28,20 +27,27 @@ _REVERTS = re.compile(
 )
 _CHANGE_ID = re.compile(r"^\s*change-id:\s*(I[0-9a-f]{8,64})\s*$", re.IGNORECASE | re.MULTILINE)
 _REVERT_SUBJECT = re.compile(r"^(?:\[[^\]]*\]\s*)*revert(?:ed)?\b[:\s]*", re.IGNORECASE)
-_HINT = re.compile(r"pick|port|upstream|revert|change-id|original", re.IGNORECASE)
+_HINTS = ("pick", "backport", "back-port", "forward", "upstream", "revert", "change-id:", "original")
+_FIRST = frozenset("[(brchv0123456789")
 
 
 def normal_subject(subject: str) -> str:
     """The subject without what picking adds: branch tags in front, request numbers behind, case, dots, spaces."""
-    text = _PREFIX.sub("", subject)
-    text = _SUFFIX.sub("", text)
-    text = _SPACE.sub(" ", text).strip().rstrip(".").casefold()
-    return text if len(text) >= 4 else _SPACE.sub(" ", subject).strip().casefold()
+    whole = " ".join(subject.split()).casefold()
+    text = whole
+    if text[:1] in _FIRST:
+        text = _PREFIX.sub("", text)
+    while text[-1:] in (")", "]", ".", "…"):
+        cut = _SUFFIX.sub("", text).rstrip(".… ")
+        if cut == text:
+            break
+        text = cut
+    return text if len(text) >= 4 else whole
 
 
 def may_link(message: str) -> bool:
-    """Whether it is worth looking for links at all."""
-    return _HINT.search(message) is not None
+    """Whether it is worth looking for links at all; `message` in lower case."""
+    return any(hint in message for hint in _HINTS)
 
 
 def links(message: str) -> tuple[str, ...]:

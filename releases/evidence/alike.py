@@ -1,0 +1,146 @@
+"""What nobody's name or date finds: changes that read nearly the same, and changes squashed or split on their way.
+
+Patches of the target are read for the best guesses only, within a budget, so that the search stays in proportion.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .facts import Content, Facts, contained, similarity
+from .observe import TELLING, Patches
+from .pool import Pool
+from .rules import ALIKE, ALIKE_LINES, CONTAINED, HALF, Match, Observed
+from .verdicts import Evidence
+
+GUESSES = 6
+"""Target commits that are compared with one commit at most."""
+PIECES = 12
+"""Target commits that one commit may have been split into."""
+POPULAR = 400
+"""A path that more target commits touch leads to none of them by itself."""
+
+Proof = Callable[[Sequence[str]], bool]
+"""Whether a trial pick of these commits changes nothing in the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    commit: Facts
+    other: Facts
+    score: float
+
+
+def budget(candidates: int) -> int:
+    """How many patches of the target may be read for guesses."""
+    return 60 + candidates // 8
+
+
+def guesses(pool: Pool, commits: Sequence[Facts], limit: int) -> list[Guess]:
+    """The most promising pairs, best first, with at most `limit` different target commits among them."""
+    touching = pool.touching(path for commit in commits for path in commit.paths)
+    found: list[Guess] = []
+    for commit in commits:
+        near: dict[str, Facts] = {other.sha: other for other in pool.by_subject.get(commit.key, ())[:2]}
+        for path in commit.paths[:200]:
+            others = touching.get(path, ())
+            if len(others) <= POPULAR:
+                near.update((other.sha, other) for other in others)
+        ranked = sorted(
+            (Guess(commit, other, score) for other in near.values() if (score := _score(commit, other)) >= HALF),
+            key=lambda guess: (-guess.score, abs(guess.other.authored_at - commit.authored_at), guess.other.sha),
+        )
+        found += ranked[:GUESSES]
+    found.sort(key=lambda guess: (-guess.score, guess.commit.sha, guess.other.sha))
+    chosen: dict[str, None] = {}
+    kept = []
+    for guess in found:
+        if guess.other.sha in chosen or len(chosen) < limit:
+            chosen[guess.other.sha] = None
+            kept.append(guess)
+    return kept
+
+
+def _score(commit: Facts, other: Facts) -> float:
+    ours, theirs = set(commit.paths), set(other.paths)
+    both = len(ours & theirs)
+    score = both / len(ours | theirs) if ours or theirs else 0.0
+    if both >= CONTAINED * len(ours):
+        score = max(score, HALF)
+    words, others = set(commit.key.split()), set(other.key.split())
+    return score + len(words & others) / max(1, len(words | others)) + 0.3 * (commit.author_email == other.author_email)
+
+
+def look_alike(pairs: Sequence[Guess], patches: Patches, observed: Mapping[str, Observed]) -> None:
+    """Note pairs whose lines are nearly the same, or half the same under half the same subject."""
+    for guess in pairs:
+        ours, theirs = patches.of(guess.commit.sha), patches.of(guess.other.sha)
+        if not ours.readable or not theirs.readable or ours.changed < ALIKE_LINES:
+            continue
+        share = similarity(ours, theirs)
+        if share is None:
+            continue
+        named = _named_alike(guess.commit, guess.other)
+        if share < (HALF if named else ALIKE):
+            continue
+        codes = (Evidence.SUBJECT, Evidence.SIMILARITY) if named else (Evidence.SIMILARITY,)
+        match = Match(guess.other.sha, codes, share, contained(ours, theirs), contained(theirs, ours))
+        observed[guess.commit.sha].likely.append(match)
+    for sha in {guess.commit.sha for guess in pairs}:
+        observed[sha].likely.sort(key=lambda match: -(match.similarity or 0.0))
+
+
+def _named_alike(one: Facts, other: Facts) -> bool:
+    ours, theirs = set(one.key.split()), set(other.key.split())
+    return len(ours) >= 2 and len(ours & theirs) >= HALF * len(ours | theirs)
+
+
+def holders(part: Content, others: Iterable[tuple[Facts, Content]]) -> tuple[str, ...]:
+    """The target commit that holds these lines, or the several that do together; none when there are none."""
+    if part.lines is None or part.weight < TELLING:
+        return ()
+    pieces: list[tuple[Facts, Content]] = []
+    for other, content in others:
+        share = contained(part, content)
+        if share is not None and share >= CONTAINED:
+            return (other.sha,)
+        if share and (contained(content, part) or 0.0) >= ALIKE:
+            pieces.append((other, content))
+    pieces = pieces[:PIECES]
+    union: Counter[bytes] = Counter()
+    for _, content in pieces:
+        union.update(content.lines or {})
+    if len(pieces) > 1 and (contained(part, union) or 0.0) >= CONTAINED:
+        return tuple(other.sha for other, _ in sorted(pieces, key=lambda item: item[0].committed_at))
+    return ()
+
+
+def look_for_squashes(
+    pairs: Sequence[Guess], patches: Patches, observed: Mapping[str, Observed], proved: Proof
+) -> None:
+    """Note commits whose lines the target holds in other commits, where a trial pick proves it."""
+    by_commit: dict[str, list[Facts]] = {}
+    for guess in pairs:
+        by_commit.setdefault(guess.commit.sha, []).append(guess.other)
+    for sha, others in by_commit.items():
+        seen = observed[sha]
+        if seen.likely:
+            continue
+        found = holders(patches.of(sha), [(other, patches.of(other.sha)) for other in others])
+        if found and proved([sha]):
+            seen.squashed = found
+
+
+def union(contents: Iterable[Content]) -> Content | None:
+    """The lines of several patches together; None when one of them is a giant or unreadable."""
+    lines: Counter[bytes] = Counter()
+    changed = weight = 0
+    for content in contents:
+        if content.lines is None:
+            return None
+        lines.update(content.lines)
+        changed += content.changed
+        weight += content.weight
+    return Content(b"", b"", changed, weight, None, True, lines)
