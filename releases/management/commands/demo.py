@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from hotfixdash.accounts.demo import logins_shown
 from releases.demo.install import NotEmpty, demo_install, demo_remove
-from releases.tasks import fetch_project
+from releases.policies.keeping_up import project_refresh
+from releases.tasks import worker_name
 
 
 class Command(BaseCommand):
@@ -29,11 +30,12 @@ class Command(BaseCommand):
         quiet = options["verbosity"] == 0
         if options["reset"]:
             demo_remove()
-        # The broker may not run yet, and no page is open: live updates that go nowhere are no news here.
+        # Judged here and now, as a worker would. The broker may not run yet, and no page is open: live updates that
+        # go nowhere are no news.
         logging.getLogger("releases.live").setLevel(logging.ERROR)
         try:
             say = (lambda _: None) if quiet else self.stdout.write
-            projects = demo_install(fetch_project, say, beside=options["reset"])
+            projects = demo_install(lambda run: project_refresh(run, worker_name()), say, beside=options["reset"])
         except NotEmpty:
             raise CommandError(
                 "Something is tracked already; the demo is for an empty dashboard. "
