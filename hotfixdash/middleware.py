@@ -1,15 +1,62 @@
-"""Headers that every answer carries."""
+"""Health before everything else, and the headers that every answer carries."""
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
+
+from .health import healthz, readyz
 
 PERMISSIONS_POLICY = ", ".join(
     f"{feature}=()" for feature in ("camera", "geolocation", "microphone", "payment", "usb", "interest-cohort")
 )
+
+
+class HealthMiddleware:
+    """Answers `/healthz` and `/readyz` whatever host name, scheme or session the request carries.
+
+    A container's own probe asks by `localhost`, without TLS, and must not be sent elsewhere.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.views = {"/healthz": healthz, "/readyz": readyz}
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        view = self.views.get(request.path_info)
+        return view(request) if view else self.get_response(request)
+
+
+class AddressMiddleware:
+    """The visitor's own address behind trusted proxies: the throttle of sign-in counts by it.
+
+    The list is read from its end: everything before the first address that is no proxy of ours may be made up.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if settings.TRUSTED_PROXIES:
+            chain = [*request.META.get("HTTP_X_FORWARDED_FOR", "").split(","), request.META.get("REMOTE_ADDR", "")]
+            for address in map(_address, reversed(chain)):
+                if address is None:
+                    break
+                request.META["REMOTE_ADDR"] = str(address)
+                if not any(address in network for network in settings.TRUSTED_PROXIES):
+                    break
+        return self.get_response(request)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text.strip())
+    except ValueError:
+        return None
 
 
 class HeadersMiddleware:

@@ -43,6 +43,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "hotfixdash.middleware.HealthMiddleware",
+    "hotfixdash.middleware.AddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "hotfixdash.middleware.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -35,7 +35,8 @@ BROKER_SOCKET = broker_socket(DATA_DIR)
 _external = env.str("REDIS_URL", default="")
 BROKER_EMBEDDED = not _external
 REDIS_URL = _external or f"unix://{BROKER_SOCKET}"
-CELERY_BROKER_URL = _external or f"redis+socket://{BROKER_SOCKET}"
+# Celery calls a Unix socket by another name than the client library does.
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1) if REDIS_URL.startswith("unix://") else REDIS_URL
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

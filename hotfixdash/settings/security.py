@@ -1,7 +1,9 @@
 """Secret key, hosts, cookies, transport, content security policy."""
 
+import ipaddress
 import os
 import secrets
+import sys
 
 from csp.constants import NONCE, NONE, SELF
 
@@ -38,8 +40,11 @@ def _own_secret() -> str:
 SECRET_KEY = env.str("SECRET_KEY", default="") or _own_secret()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", HOST])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-TRUSTED_PROXIES = env.str("TRUSTED_PROXIES", default="")
-"""Addresses of proxies whose X-Forwarded-* headers are believed, comma-separated; nobody's by default."""
+try:
+    TRUSTED_PROXIES = [ipaddress.ip_network(part.strip()) for part in env.list("TRUSTED_PROXIES", default=[])]
+    """Proxies that may say by X-Forwarded-For whom they speak for; nobody may by default."""
+except ValueError as problem:
+    sys.exit(f"TRUSTED_PROXIES: {problem}.")
 
 HTTPS = env.bool("HTTPS", default=False)
 """Behind a TLS proxy: secure cookies, redirect, HSTS."""

@@ -41,7 +41,6 @@ class Setup:
     """No REDIS_URL is set: the broker is one of the programs."""
     data_dir: Path
     git_processes: int = 2
-    trusted_proxies: str = ""
 
 
 def broker(setup: Setup) -> Program:
@@ -83,8 +82,7 @@ def web(setup: Setup) -> Program:
     command = [
         sys.executable, "-m", "uvicorn", "hotfixdash.asgi:application", "--host", setup.host.strip("[]"),
         "--port", str(setup.port), "--timeout-graceful-shutdown", "2", "--log-level", "warning",
-        "--no-access-log", "--no-server-header",
-        *(["--forwarded-allow-ips", setup.trusted_proxies] if setup.trusted_proxies else ["--no-proxy-headers"]),
+        "--no-access-log", "--no-server-header", "--no-proxy-headers",
     ]  # fmt: skip
     return Program("web", lambda: command, stop_rank=0, grace_seconds=3.0)
 

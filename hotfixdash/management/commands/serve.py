@@ -64,7 +64,6 @@ class Command(BaseCommand):
             embedded=settings.BROKER_EMBEDDED,
             data_dir=settings.DATA_DIR,
             git_processes=settings.GIT_WORKER_PROCESSES,
-            trusted_proxies=settings.TRUSTED_PROXIES,
         )
 
     def _prepare(self, console: Console, options: dict[str, Any]) -> None:
