@@ -18,8 +18,8 @@ from tests.factories import make_project, make_target, make_user, sha
 
 pytestmark = pytest.mark.django_db
 
-COLD = 11
-"""Session, person, role, projects, runs, targets, what is owed by target, and one page of each of four lists."""
+COLD = 12
+"""Session, person, role, projects, runs, targets, what is owed by target, one page of each of four lists, and how many wait."""
 KEPT = 5
 CODES = [Code.MISSING, Code.MERGED, Code.LIKELY, Code.PARTIAL, Code.EQUIVALENT, Code.REVERTED, Code.UNKNOWN]
 
