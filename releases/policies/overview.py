@@ -164,6 +164,12 @@ def brought_back(targets: Iterable[TargetRow], limit: int) -> list[dict[str, Any
     return list(rows.order_by("-settled_at", "-pk").values(*names)[:limit])
 
 
+def to_confirm_count(targets: Iterable[TargetRow]) -> int:
+    """Fixes that `to_confirm` would list without a limit. One query."""
+    rows = Verdict.objects.filter(owed=True, code__in=CONFIRM, target__in=[row.pk for row in targets])
+    return rows.values("fix").distinct().count()
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """Whether the release that comes next from a target would bring fixed bugs back."""

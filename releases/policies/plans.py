@@ -23,7 +23,8 @@ def plan_set(target: Target, planned_for: datetime | None, actor: Any = None) ->
         if not changed:
             return False
         event_write(
-            "release.planned", project_id=target.project_id, actor=actor, target=target.branch,
+            "release.planned", project_id=target.project_id, actor=actor, actor_name="" if actor else "operator",
+            target=target.branch,
             old=target.planned_for.isoformat() if target.planned_for else "",
             new=planned_for.isoformat() if planned_for else "",
             why=f"The release from {target.branch} has {'a' if planned_for else 'no'} date.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -19,6 +20,7 @@ from releases.templatetags.dash import age_bar_markup
 
 from . import links, words
 
+_SHA = re.compile(r"[0-9a-f]{7,64}")
 GATES = 4
 WAITING = 4
 STRIP = 10
@@ -119,11 +121,10 @@ class OverviewPage:
 
     @property
     def owed_url(self) -> str:
-        query = {"show": "owed"}
         names = self.debt.branches()
-        if len(names) == 1:
-            query["target"] = names[0]
-        return links.matrix(self.matrix_slug, **query)
+        if len(names) != 1:
+            return "#owed"
+        return links.matrix(self.matrix_slug, show="owed", target=names[0])
 
     @property
     def confirm_url(self) -> str:
@@ -189,7 +190,16 @@ class OverviewPage:
     @property
     def limit_mark(self) -> str:
         """Where the limit stands on the axis, in percent; empty when the projects' limits differ."""
-        return f"{100 * self.limits[0] * 3600 / self.scale:.1f}" if len(self.limits) == 1 else ""
+        return f"{self._mark:.1f}" if len(self.limits) == 1 else ""
+
+    @property
+    def _mark(self) -> float:
+        return 100 * self.limits[0] * 3600 / self.scale
+
+    @property
+    def limit_crowds(self) -> bool:
+        """The limit stands so close to zero that its words begin there instead of standing over it."""
+        return bool(self.limit_mark) and self._mark < 26
 
     @property
     def scale_words(self) -> str:
@@ -269,6 +279,11 @@ class OverviewPage:
         return max(0, len(self.all_gates) - GATES)
 
     @cached_property
+    def waiting_total(self) -> int:
+        """Fixes with a verdict that somebody has to look at, in whatever branch."""
+        return overview.to_confirm_count(self.debt.targets) if self.debt.confirm_everywhere else 0
+
+    @cached_property
     def waiting(self) -> list[dict[str, Any]]:
         if not self.debt.confirm_everywhere:
             return []
@@ -293,6 +308,10 @@ def _seconds(moment: datetime | None) -> float:
 
 
 def _detail(row: dict[str, Any]) -> str:
+    if row["code"] == Code.UNKNOWN:
+        return "git could not tell"
+    if row["code"] == Code.REVERTED and _SHA.fullmatch(row["detail"]):
+        return f"undone by {row['detail']}"
     if row["detail"] or not row["preview"]:
         return str(row["detail"])
     conflicts = len(row["preview"].get("conflicts", []))

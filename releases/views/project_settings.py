@@ -66,7 +66,8 @@ def _context(request: HttpRequest, project: Project, shown: dict[str, Any]) -> d
         "may_manage": manage,
         "policy_form": PolicyForm.of(policy),
         "guess": guessed,
-        "guess_differs": guessed is not None and guessed.policy.as_data() != policy.as_data(),
+        "guess_differs": guessed is not None and _leads_elsewhere(guessed.policy, policy),
+        "guess_taken": guessed is not None and _same_branches(guessed.policy, policy),
         "plans": [(target, PlanForm.of(target)) for target in planned_targets(project.pk)],
         "branches": branches,
         "history": selectors.settings_history(project),
@@ -81,6 +82,17 @@ def _context(request: HttpRequest, project: Project, shown: dict[str, Any]) -> d
             "hook_url": request.build_absolute_uri(f"/hooks/{project.slug}"),
         }
     return context | shown
+
+
+def _same_branches(guessed: FlowPolicy, policy: FlowPolicy) -> bool:
+    return (guessed.preset, set(guessed.production), set(guessed.targets)) == (
+        policy.preset, set(policy.production), set(policy.targets)
+    )  # fmt: skip
+
+
+def _leads_elsewhere(guessed: FlowPolicy, policy: FlowPolicy) -> bool:
+    """Whether the guess holds a branch that the policy lacks; a policy that asks for more is no reason to speak up."""
+    return bool(set(guessed.production) - set(policy.production) or set(guessed.targets) - set(policy.targets))
 
 
 def _saved(request: HttpRequest, project: Project, text: str, part: str) -> HttpResponse:
