@@ -124,7 +124,7 @@ class InvalidValue(GitError):
 
 class MissingObject(GitError):
     code = "missing-object"
-    default = "An object of the history is missing here: the repository is shallow, partial or incomplete."
+    default = "An object of the history is missing: the repository is shallow, partial or incomplete. Fetch it in full."
 
 
 class UrlNotAllowed(GitError):
@@ -159,7 +159,7 @@ _PATTERNS: tuple[tuple[type[GitError], re.Pattern[str]], ...] = tuple(
         (UrlNotAllowed, r"transport '.*' not allowed"),
         (
             NotARepository,
-            r"not a git repository|repository .* (not found|does not exist)|does not appear to be a git repository|"
+            r"not a git repository|repository (.* )?(not found|does not exist)|does not appear to be a git repository|"
             r"not valid: is this a git repository|returned error: 404|project .* could not be found|"
             r"repository not exported|no such repository|not found in upstream",
         ),

@@ -90,7 +90,8 @@ def _handler(server: GitServer) -> type[BaseHTTPRequestHandler]:
                 "PATH_INFO": path, "QUERY_STRING": query, "REQUEST_METHOD": self.command,
                 "CONTENT_TYPE": self.headers.get("Content-Type", ""), "CONTENT_LENGTH": str(len(body)),
                 "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""), "REMOTE_ADDR": "127.0.0.1",
-                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""), "GIT_CONFIG_NOSYSTEM": "1", "HOME": "/nonexistent",
+                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""), "GIT_CONFIG_NOSYSTEM": "1",
+                "HOME": "/nonexistent",
             }  # fmt: skip
             done = subprocess.run(["git", "http-backend"], input=body, env=env, capture_output=True, check=False)
             head, _, content = done.stdout.partition(b"\r\n\r\n")
@@ -105,7 +106,7 @@ def _handler(server: GitServer) -> type[BaseHTTPRequestHandler]:
             except (BrokenPipeError, ConnectionResetError):
                 pass
 
-        do_GET = do_POST = _serve
+        do_GET = do_POST = _serve  # noqa: N815 - the names that http.server calls
 
     return Handler
 
