@@ -31,3 +31,13 @@ def fixes_lacking(release: Release) -> list[Fix]:
         project_id=release.project_id, target__tip=release.commit, target__closed_at=None, owed=True, code__in=ACT
     )
     return list(Fix.objects.filter(pk__in=owed.values("fix_id")).order_by("-live_since", "-pk")[:SHOWN])
+
+
+def tickets_of(fixes: Sequence[Fix]) -> dict[str, str]:
+    """By commit, the ticket of the fix it belongs to."""
+    return {
+        str(sha): fix.ticket
+        for fix in fixes
+        if fix.ticket
+        for sha in [fix.key, *(commit.get("sha", "") for commit in fix.commits)]
+    }

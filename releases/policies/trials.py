@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from releases.evidence.hunks import ConflictHunk
 from releases.evidence.trial import Pick, Step, trial_picks
@@ -36,6 +37,19 @@ def conflict_hunks(repo: History, tip: str, shas: Sequence[str]) -> list[tuple[s
 
     found = repo.ask(lambda: remembered(("trial", tip, *shas), tried))
     return None if found is None else list(found)
+
+
+def stored_hunks(preview: dict[str, Any]) -> list[tuple[str, Hunk]]:
+    """The hunks that the stored preview holds: (path, hunk) pairs; odd entries are left out."""
+    found = []
+    for entry in preview.get("hunks") or []:
+        try:
+            sides = {name: tuple(map(str, entry.get(name, ()))) for name in ("ours", "theirs", "before", "after")}
+            conflict = ConflictHunk(str(entry["path"]), int(entry["line"]), **sides)
+        except (KeyError, TypeError, ValueError):
+            continue
+        found.append((conflict.path, _as_hunk(conflict)))
+    return found
 
 
 def _as_hunk(conflict: ConflictHunk) -> Hunk:

@@ -40,7 +40,7 @@ def evidence_context(shown: FixInTarget) -> dict[str, Any]:
     project, fix, target = shown.project, shown.fix, shown.target
     with history.reading(project) as repo:
         compared = _compared(repo, shown)
-        conflicts, tried = _conflicts(repo, shown)
+        conflicts = _conflicts(repo, shown)
         problem = repo.problem
     commands = git_commands(shown)
     return {
@@ -54,7 +54,6 @@ def evidence_context(shown: FixInTarget) -> dict[str, Any]:
         "lag": _lag(shown),
         "compared": compared,
         "conflicts": conflicts,
-        "tried": tried,
         "preview": verdict.preview if verdict else None,
         "commands": commands,
         "commands_title": _commands_title(shown),
@@ -116,12 +115,15 @@ def _compared(repo: history.History, shown: FixInTarget) -> list[Compared]:
     return found
 
 
-def _conflicts(repo: history.History, shown: FixInTarget) -> tuple[list[ConflictFile], bool]:
-    """The conflicting files of a pick onto the target as it is now, with their hunks as far as git gave them."""
+def _conflicts(repo: history.History, shown: FixInTarget) -> list[ConflictFile]:
+    """The files in which a pick would conflict, with their hunks: as judged, else tried now, else without."""
     if not shown.conflicts:
-        return [], False
-    hunks = trials.conflict_hunks(repo, shown.target.tip, [commit.sha for commit in shown.owed or shown.commits])
+        return []
+    hunks = trials.stored_hunks(shown.verdict.preview or {}) if shown.verdict else []
+    if not hunks:
+        needed = [commit.sha for commit in shown.owed or shown.commits]
+        hunks = trials.conflict_hunks(repo, shown.target.tip, needed) or []
     files = {path: ConflictFile(words.visible(path)) for path in shown.conflicts}
-    for path, hunk in hunks or []:
+    for path, hunk in hunks:
         files.setdefault(path, ConflictFile(words.visible(path))).hunks.append(hunk)
-    return list(files.values()), hunks is not None
+    return list(files.values())

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
 from hotfixdash.accounts.roles import Act
+from releases.evidence.verdicts import Code
 from releases.live import OVERVIEW
 from releases.policies.flow import FlowPolicy
 from releases.policies.matrix_selectors import PERIODS, SIZES, Cell, Column, Group, Matrix, MatrixQuery, Row, matrix
@@ -251,13 +252,19 @@ def _cell(cell: Cell, column: Column, key: str, slug: str, opened: str, stacked:
         inner = f'<span class="mx-c">{branch}<span class="mx-d">not judged yet</span></span>'
     else:
         current = ' is-open" aria-current="true' if opened == f"{key}:{column.branch}" else ""
-        detail = words.visible(cell.detail)
-        css = "mx-d mx-sha" if _SHA.match(detail) else "mx-d"
         inner = (
             f'<a class="mx-c{current}" href="{escape(links.evidence(slug, key, column.branch))}">'
-            f'{branch}{chip(cell.code)}<span class="{css}">{escape(detail)}</span></a>'
+            f"{branch}{chip(cell.code)}{_detail(cell)}</a>"
         )
     return inner if stacked else f"<td>{inner}</td>"
+
+
+def _detail(cell: Cell) -> str:
+    """The second line of a cell; an object id stands short and in the mono face."""
+    if _SHA.match(cell.detail):
+        by = "by " if cell.code == Code.REVERTED else ""
+        return f'<span class="mx-d">{by}<span class="mx-sha">{cell.detail[:7]}</span></span>'
+    return f'<span class="mx-d">{escape(words.visible(cell.detail))}</span>' if cell.detail else ""
 
 
 def _drawer(request: HttpRequest, project: Project, opened: str, topics: str) -> dict[str, Any]:

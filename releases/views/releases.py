@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from releases.git.page_reads import CommitInfo
 from releases.live import OVERVIEW
 from releases.policies.flow import FlowPolicy
-from releases.policies.release_fixes import fixes_lacking, fixes_shipped, fixes_shipped_counts
+from releases.policies.release_fixes import fixes_lacking, fixes_shipped, fixes_shipped_counts, tickets_of
 from releases.policies.selectors import ticket_link
 from releases.policies.tickets import ticket_in
 from releases.projects import history
@@ -112,7 +112,8 @@ def release(request: HttpRequest, slug: str, tag: str) -> HttpResponse:
         people = repo.contributors(before, found.commit) if before else None
         counts = repo.compare(before, found.commit, 0, 1) if before else None
         problem = repo.problem
-    groups = by_ticket(policy, commits or ())
+    shipped = fixes_shipped(found)
+    groups = by_ticket(policy, commits or (), tickets_of(shipped))
     commands = snapshot_commands(project, found)
     context = {
         "tab": "releases",
@@ -120,7 +121,7 @@ def release(request: HttpRequest, slug: str, tag: str) -> HttpResponse:
         "release": found,
         "next": release_next(found),
         "previous_url": links.release(slug, found.previous.tag) if found.previous else "",
-        "fixes": [(fix, links.fix(slug, fix.key)) for fix in fixes_shipped(found)],
+        "fixes": [(fix, links.fix(slug, fix.key)) for fix in shipped],
         "lacking": [(row, links.fix(slug, row.key)) for row in fixes_lacking(found)],
         "groups": [(ticket, ticket_link(policy, ticket), members) for ticket, members in groups],
         "commits_total": found.commit_total,
@@ -137,13 +138,38 @@ def release(request: HttpRequest, slug: str, tag: str) -> HttpResponse:
     return render(request, "releases/release.html", context)
 
 
-def by_ticket(policy: FlowPolicy, commits: Sequence[CommitInfo]) -> list[tuple[str, list[CommitInfo]]]:
-    """Commits grouped by the ticket their subject names, in order of appearance; those without one come last."""
+def by_ticket(
+    policy: FlowPolicy, commits: Sequence[CommitInfo], known: Mapping[str, str]
+) -> list[tuple[str, list[CommitInfo]]]:
+    """Commits grouped by ticket, in order of appearance; those without one come last.
+
+    A commit's ticket is what `known` (by object id) or its subject says, else that of the merge that brought it.
+    """
+    tickets = {commit.sha: known.get(commit.sha) or _ticket(policy, commit.subject) for commit in commits}
+    _inherit(tickets, commits)
     groups: dict[str, list[CommitInfo]] = {}
     for commit in commits:
-        groups.setdefault(_ticket(policy, commit.subject), []).append(commit)
+        groups.setdefault(tickets[commit.sha], []).append(commit)
     loose = groups.pop("", [])
     return list(groups.items()) + ([("", loose)] if loose else [])
+
+
+def _inherit(tickets: dict[str, str], commits: Sequence[CommitInfo]) -> None:
+    """Give the commits that a merge brought its ticket, when they name none themselves."""
+    by_sha = {commit.sha: commit for commit in commits}
+    own_line: set[str] = set()
+    at = commits[0].sha if commits else ""
+    while at in by_sha:
+        own_line.add(at)
+        at = next(iter(by_sha[at].parents), "")
+    for merge in reversed(commits):
+        waiting = list(merge.parents[1:]) if tickets[merge.sha] else []
+        while waiting:
+            sha = waiting.pop()
+            if sha in by_sha and sha not in own_line:
+                own_line.add(sha)
+                tickets[sha] = tickets[sha] or tickets[merge.sha]
+                waiting += by_sha[sha].parents
 
 
 def _ticket(policy: FlowPolicy, subject: str) -> str:
