@@ -79,6 +79,8 @@ class Commit:
     sha: str
     subject: str
     author: Signature
+    at: int
+    """When it was committed, in Unix seconds."""
     parents: tuple[str, ...]
     edits: tuple[Edit, ...]
     tree: Mapping[str, str] = field(repr=False)
@@ -204,7 +206,7 @@ class History:
             parents=parents,
             changes=_changes(before, tree),
         )
-        written = Commit(sha, subject, author, tuple(parents), tuple(edits), tree)
+        written = Commit(sha, subject, author, committer.at, tuple(parents), tuple(edits), tree)
         self.commits[sha] = written
         self._place(branch, sha)
         return written

@@ -41,13 +41,15 @@ class Way:
     """How one of the demo's projects works, and when its open release ships."""
 
     preset: Preset = Preset.GITFLOW
+    production: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     release: str = ""
     in_days: int = 0
 
     def policy(self) -> FlowPolicy:
         base = PRESETS[self.preset]
-        return replace(base, targets=self.targets or base.targets, ticket_url=TICKETS)
+        production, targets = self.production or base.production, self.targets or base.targets
+        return replace(base, production=production, targets=targets, ticket_url=TICKETS)
 
     def planned_for(self, now: datetime) -> datetime:
         """Ten o'clock, so many days ahead."""
@@ -61,7 +63,7 @@ WAYS = {
     "ledger": Way(release="release/3.9", in_days=12),
     "identity": Way(Preset.TRUNK),
     "mobile-bff": Way(Preset.TRUNK),
-    "legacy-batch": Way(Preset.MAINTENANCE),
+    "legacy-batch": Way(Preset.MAINTENANCE, production=("stable/4.1",), targets=("main", "stable/4.2")),
 }
 
 

@@ -136,7 +136,7 @@ class Story:
 
         def place(_: int) -> None:
             self.history.branch(branch, start)
-            self.versions[branch] = self.versions.get(start, self.versions["main"])
+            self.versions[branch] = self.versions.get(start) or self.versions["main"]
 
         self.at(ago, place)
 
