@@ -38,6 +38,12 @@ class SignInForm(AuthenticationForm):
         return super().clean()
 
 
+def _style(form: forms.BaseForm) -> None:
+    """Fields look like those of every other form."""
+    for field in form.fields.values():
+        field.widget.attrs["class"] = "input"
+
+
 class NameForm(UserForm):
     """What a person may change about themselves."""
 
@@ -50,8 +56,16 @@ class NameForm(UserForm):
             "email": forms.EmailInput(attrs={"autocomplete": "email"}),
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _style(self)
+
 
 class OwnPasswordForm(PasswordChangeForm):
     """Django's own, without the field order that jumps to the new password."""
 
     field_order = ["old_password", "new_password1", "new_password2"]
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(user, *args, **kwargs)
+        _style(self)
