@@ -146,7 +146,10 @@ class Busy(GitError):
 _PATTERNS: tuple[tuple[type[GitError], re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
-        (DiskFull, r"no space left on device|disk quota exceeded|file too large"),
+        (
+            DiskFull,
+            r"no space left on device|disk quota exceeded|file too large|file size limit exceeded|died of signal 25",
+        ),
         (HostKeyUnknown, r"host key verification failed|remote host identification has changed"),
         (
             AuthFailed,
