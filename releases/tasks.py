@@ -35,10 +35,10 @@ def fetch_project(run_pk: int) -> None:
         if waiting is not None:
             fetch_nudge(waiting)
         elif run.refs_changed:
-            _send(tidy_mirror, run.project_id)
+            _send(tidy_mirror, run.project_id, queue="git", expires=600)
 
 
-@shared_task(name="releases.tasks.tidy_mirror", queue="git", expires=600)  # type: ignore[untyped-decorator]
+@shared_task(name="releases.tasks.tidy_mirror")  # type: ignore[untyped-decorator]
 def tidy_mirror(project_pk: int) -> None:
     """Upkeep of a mirror that changed, when nobody waits for it."""
     project = Project.objects.filter(pk=project_pk).first()
@@ -47,7 +47,7 @@ def tidy_mirror(project_pk: int) -> None:
             mirror_tidy(project)
 
 
-@shared_task(name="releases.tasks.sweep", expires=30)  # type: ignore[untyped-decorator]
+@shared_task(name="releases.tasks.sweep")  # type: ignore[untyped-decorator]
 def sweep() -> None:
     """Every few seconds: queue what is due, name lost workers, nudge what was left behind."""
     for run_pk in keeping_up.sweep():
