@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from releases.evidence.verdicts import Code, Evidence
 from releases.ledger.models import Event
@@ -228,4 +229,4 @@ def ticket_link(policy: FlowPolicy, ticket: str) -> str:
     """Where the ticket lives, or an empty string; only http(s) addresses are links."""
     if not ticket or not policy.ticket_url.startswith(("https://", "http://")):
         return ""
-    return policy.ticket_url.replace("{ticket}", ticket)
+    return policy.ticket_url.replace("{ticket}", quote(ticket, safe=""))

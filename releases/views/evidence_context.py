@@ -125,5 +125,6 @@ def _conflicts(repo: history.History, shown: FixInTarget) -> list[ConflictFile]:
         hunks = trials.conflict_hunks(repo, shown.target.tip, needed) or []
     files = {path: ConflictFile(words.visible(path)) for path in shown.conflicts}
     for path, hunk in hunks:
-        files.setdefault(path, ConflictFile(words.visible(path))).hunks.append(hunk)
+        if path in files:
+            files[path].hunks.append(hunk)
     return list(files.values())

@@ -9,9 +9,11 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
+from releases.git.page_reads import CommitInfo
 from releases.policies.models import Verdict
-from releases.policies.selectors import FixStory, fix_in_target, fix_story, ticket_link
+from releases.policies.selectors import CommitRow, FixStory, fix_in_target, fix_story, ticket_link
 from releases.projects import history
+from releases.projects.patches import Patch
 
 from . import links, live_part
 from .access import get_project, open_to_visitors
@@ -75,12 +77,9 @@ def _story_context(story: FixStory) -> dict[str, Any]:
     project, found = story.project, story.fix
     with history.reading(project) as repo:
         known = repo.commits([commit.sha for commit in story.commits])
+        evil = found.kind == found.Kind.EVIL
         commits = [
-            {
-                "row": commit,
-                "info": known.get(commit.sha),
-                "patch": repo.patch(commit.sha, evil=found.kind == "evil", max_lines=LINES) if index < DIFFS else None,
-            }
+            _commit(commit, known.get(commit.sha), repo.patch(commit.sha, evil, LINES) if index < DIFFS else None)
             for index, commit in enumerate(story.commits)
         ]
         problem = repo.problem
@@ -104,6 +103,17 @@ def _story_context(story: FixStory) -> dict[str, Any]:
         "release_url": links.release(project.slug, found.shipped_in) if found.release_id else "",
         "fix_url": links.fix(project.slug, found.key),
         "sources": {"tag": "by its tag", "seen": "when it was first seen there", "deployment": "by its deployment"},
+    }
+
+
+def _commit(row: CommitRow, info: CommitInfo | None, patch: Patch | None) -> dict[str, Any]:
+    """One commit of the fix: what was stored of it, filled up with what git says."""
+    return {
+        "sha": row.sha,
+        "subject": row.subject or (info.subject if info else ""),
+        "author": row.author or (info.author if info else ""),
+        "at": info.authored_at if info else row.authored_at,
+        "patch": patch,
     }
 
 
