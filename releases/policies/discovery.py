@@ -180,6 +180,8 @@ class _Line:
         """The pull request's title; else the first commit's subject, leaving out version bumps."""
         if name.title:
             return name.title
+        unread = [commit for commit in commits if commit not in self.messages]
+        self.messages.update(self.ground.message(unread))
         said = {commit: self.messages[commit] for commit in commits if commit in self.messages}
         subjects = [said[commit].subject for commit in commits if commit in said]
         telling = [

@@ -27,7 +27,7 @@ class Preset(StrEnum):
 
 CHORE_PATHS = (
     "CHANGELOG*", "CHANGES*", "HISTORY*", "NEWS*", "RELEASE_NOTES*", "RELEASENOTES*", "releasenotes/**",
-    "docs/releases/**", "VERSION", "*.po", "*.pot", "*.mo",
+    "docs/releases/**", "VERSION", "*.po", "*.pot", "*.mo", ".mailmap", ".hgtags",
 )  # fmt: skip
 CHORE_SUBJECTS = (
     r"^(chore(\(.*\))?: )?(release|bump(ed)?( the)? version|version bump|post-release)\b",
