@@ -62,7 +62,8 @@ _CODE = re.compile(
 )
 _BRACKETS = re.compile(r"^(?:\[[^\]]{1,40}\]\s*)+")
 _FRAGMENTS = re.compile(
-    r"^releases/v?\d[^/]*\.(?:toml|md|rst|txt|ya?ml|adoc)$|(?:^|/)(?:(?:news|changes|changelog)\.d|newsfragments|changelogs|release-?notes)/.*\.(?:md|rst|txt|ya?ml|adoc|\w+)$"
+    r"^releases/v?\d[^/]*\.(?:toml|md|rst|txt|ya?ml|adoc)$|"
+    r"(?:^|/)(?:(?:news|changes|changelog)\.d|newsfragments|changelogs|release-?notes)/.*\.\w+$"
 )
 """Folders of changelog pieces."""
 
