@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 from contextlib import suppress
 from typing import Any
 
@@ -19,6 +17,7 @@ from releases.projects.models import FetchRun, Project
 from releases.projects.secrets import SecretUnreadable
 from releases.projects.services import fetch_next, fetch_request
 from releases.projects.services.mirrors import mirror_tidy
+from releases.projects.worker_names import worker_name
 
 log = logging.getLogger(__name__)
 
@@ -73,8 +72,3 @@ def _send(task: Any, pk: int, **options: Any) -> bool:
         log.warning("%s(%s) is not sent: the broker is away (%s)", task.name, pk, error)
         return False
     return True
-
-
-def worker_name() -> str:
-    """Who fetches, as shown on the health page: host and process."""
-    return f"{socket.gethostname()}:{os.getpid()}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import threading
 from datetime import timedelta
 
@@ -25,6 +27,7 @@ from releases.projects.services import (
     fetches_to_nudge,
 )
 from releases.projects.services.fetches import SLOWEST_RETRY, retry_pause
+from releases.projects.worker_names import worker_gone, worker_name
 from tests.factories import make_project, make_run
 
 pytestmark = pytest.mark.django_db
@@ -131,6 +134,26 @@ def test_a_silent_worker_is_named_as_lost_and_the_fetch_is_queued_again() -> Non
         ("queued", "retry"),
     ]
     assert Event.objects.filter(kind="fetch.lost").count() == 1
+
+
+def test_a_worker_of_this_machine_that_is_gone_is_found_at_once() -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    name = worker_name().replace(f":{os.getpid()}/", f":{gone.pid}/")
+    assert worker_gone(name)
+    run = fetch_claim(fetch_request(make_project(), "timer").pk, name)
+    assert run is not None
+    assert [lost.pk for lost in fetches_lost()] == [run.pk]
+
+
+def test_of_a_worker_elsewhere_only_its_silence_tells() -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    mine = worker_name()
+    assert not worker_gone(mine)
+    machine = mine.rpartition("/")[2]
+    for name in (f"other:{gone.pid}/{machine}", f"{mine.rpartition(':')[0]}:{gone.pid}/0123", f"{gone.pid}", "", "one"):
+        assert not worker_gone(name)
 
 
 def test_a_living_worker_is_left_alone() -> None:

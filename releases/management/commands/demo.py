@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from hotfixdash.accounts.demo import logins_shown
 from releases.demo.install import NotEmpty, demo_install, demo_remove
 from releases.policies.keeping_up import project_refresh
-from releases.tasks import worker_name
+from releases.projects.worker_names import worker_name
 
 
 class Command(BaseCommand):

@@ -11,7 +11,8 @@ from releases.policies import keeping_up
 from releases.policies.models import Verdict
 from releases.projects.models import FetchRun
 from releases.projects.services import fetch_next, fetch_request
-from releases.tasks import fetch_nudge, worker_name
+from releases.projects.worker_names import worker_name
+from releases.tasks import fetch_nudge
 
 from .project import find_project
 

@@ -22,6 +22,7 @@ from django.utils import timezone
 from releases.ledger.services import event_write
 
 from ..models import FetchRun, Project
+from ..worker_names import worker_gone
 
 BEAT_EVERY = 5.0
 """Seconds between two signs of life of a running fetch."""
@@ -211,10 +212,17 @@ def _forget_old(project: Project, run: FetchRun) -> None:
 
 
 def fetches_lost(now: datetime | None = None) -> list[FetchRun]:
-    """Name the runs whose worker gave no sign of life, and queue another for each; returns the lost ones."""
+    """Name the runs whose worker gave no sign of life, and queue another for each; returns the lost ones.
+
+    A worker of this very machine that runs no more is found at once, without waiting for its silence.
+    """
     now = now or timezone.now()
-    silent = FetchRun.objects.filter(state=FetchRun.State.RUNNING, heartbeat_at__lt=now - LOST_AFTER)
-    return [run for run in silent.select_related("project") if fetch_lost(run, now)]
+    running = FetchRun.objects.filter(state=FetchRun.State.RUNNING).select_related("project")
+    return [run for run in running if _silent(run, now) and fetch_lost(run, now)]
+
+
+def _silent(run: FetchRun, now: datetime) -> bool:
+    return run.heartbeat_at is None or run.heartbeat_at < now - LOST_AFTER or worker_gone(run.worker)
 
 
 def fetch_lost(run: FetchRun, now: datetime | None = None) -> bool:
