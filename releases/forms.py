@@ -10,6 +10,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 
+from releases.git.errors import GitError
+from releases.git.remotes import split_remote
 from releases.policies.flow import FlowPolicy, Preset
 from releases.policies.models import Target
 from releases.projects.models import Credential, Project
@@ -152,6 +154,15 @@ class ProjectAddForm(DashForm):
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "mono"}),
         help_text="With an SSH key: the lines of known_hosts for this server.",
     )  # fmt: skip
+
+    def clean_url(self) -> str:
+        """What is wrong with the address alone is said at once; whether it may be fetched from, when it is added."""
+        url = str(self.cleaned_data["url"])
+        try:
+            split_remote(url)
+        except GitError as problem:
+            raise ValidationError(problem.sentence) from None
+        return url
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

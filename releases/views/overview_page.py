@@ -199,7 +199,7 @@ class OverviewPage:
     @property
     def limit_crowds(self) -> bool:
         """The limit stands so close to zero that its words begin there instead of standing over it."""
-        return bool(self.limit_mark) and self._mark < 26
+        return bool(self.limit_mark) and self._mark < 17
 
     @property
     def scale_words(self) -> str:
