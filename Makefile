@@ -40,6 +40,11 @@ test-full: install
 check: install
 	@$(BIN)/python tests/plugins/checks.py
 
+bench: install
+	@for script in pages push_to_visible $(wildcard bench/verdicts/run.py bench/verdicts.py); do \
+		name=$${script%.py}; echo "== $${name#bench/}"; $(BIN)/python bench/$${name#bench/}.py || exit 1; \
+	done
+
 lock: install
 	@for set in bootstrap base dev; do \
 		$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --upgrade --python-version 3.11 \
