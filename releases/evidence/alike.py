@@ -15,11 +15,13 @@ from .pool import Pool
 from .rules import ALIKE, ALIKE_LINES, CONTAINED, HALF, Match, Observed
 from .verdicts import Evidence
 
-GUESSES = 6
+GUESSES = 4
 """Target commits that are compared with one commit at most."""
 PIECES = 12
 """Target commits that one commit may have been split into."""
-POPULAR = 400
+WIDE, WIDER = 20, 4
+"""A commit of more paths than this, and this many times those of the fix, is no guess."""
+POPULAR = 150
 """A path that more target commits touch leads to none of them by itself."""
 
 Proof = Callable[[Sequence[str]], bool]
@@ -35,11 +37,12 @@ class Guess:
 
 def budget(candidates: int) -> int:
     """How many patches of the target may be read for guesses."""
-    return 60 + candidates // 8
+    return 60 + candidates // 16
 
 
 def guesses(pool: Pool, commits: Sequence[Facts], limit: int) -> list[Guess]:
-    """The most promising pairs, best first, with at most `limit` different target commits among them."""
+    """The most promising pairs, best first, with at most `limit` different commits among them."""
+    commits = [commit for commit in commits if not commit.wide]
     touching = pool.touching(path for commit in commits for path in commit.paths)
     found: list[Guess] = []
     for commit in commits:
@@ -57,13 +60,16 @@ def guesses(pool: Pool, commits: Sequence[Facts], limit: int) -> list[Guess]:
     chosen: dict[str, None] = {}
     kept = []
     for guess in found:
-        if guess.other.sha in chosen or len(chosen) < limit:
-            chosen[guess.other.sha] = None
+        needed = [sha for sha in (guess.commit.sha, guess.other.sha) if sha not in chosen]
+        if len(chosen) + len(needed) <= limit:
+            chosen.update((sha, None) for sha in needed)
             kept.append(guess)
     return kept
 
 
 def _score(commit: Facts, other: Facts) -> float:
+    if other.wide or len(other.paths) > WIDE + WIDER * len(commit.paths):
+        return 0.0  # a sweep over the whole tree holds pieces of everything
     ours, theirs = set(commit.paths), set(other.paths)
     both = len(ours & theirs)
     score = both / len(ours | theirs) if ours or theirs else 0.0
@@ -136,11 +142,8 @@ def look_for_squashes(
 def union(contents: Iterable[Content]) -> Content | None:
     """The lines of several patches together; None when one of them is a giant or unreadable."""
     lines: Counter[bytes] = Counter()
-    changed = weight = 0
     for content in contents:
         if content.lines is None:
             return None
         lines.update(content.lines)
-        changed += content.changed
-        weight += content.weight
-    return Content(b"", b"", changed, weight, None, True, lines)
+    return Content(b"", lines=lines)

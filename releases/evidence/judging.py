@@ -191,7 +191,7 @@ class Judging:
 
     def _squash_of(self, group: Sequence[str], facts: Sequence[Facts]) -> tuple[str, ...]:
         paths = tuple(dict.fromkeys(path for commit in facts for path in commit.paths))
-        whole = replace(facts[-1], paths=paths, header=b"union")
+        whole = replace(facts[-1], header=b"union", changes=b"", _paths=paths)
         pairs = guesses(self.pool, [whole], 2 * GUESSES)
         if not pairs:
             return ()

@@ -19,8 +19,16 @@ TELLING = 40
 TELLING_LINES = 3
 PART_LINES = 6
 """Changed lines below which nothing is called a part of a fix."""
+BLANKS = 400
+"""Bytes by which blanks alone may make the growth of a path differ between equal patches."""
 FAINT = 0.05
 """Share of common lines below which another commit with a name in common is the better guess."""
+
+
+BATCH = 4000
+"""Patches read in one go."""
+HELD = 96 << 20
+"""Bytes of patch text that are held before all of it is reduced to fingerprints."""
 
 
 @dataclass(slots=True)
@@ -31,11 +39,18 @@ class Patches:
     reader: Reader
     known: dict[str, Content] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
+    held: int = 0
 
     def read(self, shas: Iterable[str]) -> None:
         wanted = [sha for sha in dict.fromkeys(shas) if sha not in self.known]
-        if wanted:
-            self.known.update(self.reader.contents(wanted))
+        for start in range(0, len(wanted), BATCH):
+            read = self.reader.contents(wanted[start : start + BATCH])
+            self.known.update(read)
+            self.held += sum(content.size for content in read.values())
+            if self.held > HELD:
+                for content in self.known.values():
+                    content.compact()
+                self.held = 0
 
     def of(self, sha: str) -> Content:
         if sha not in self.known:
@@ -44,35 +59,30 @@ class Patches:
 
     def measure(self, commits: Iterable[Facts]) -> None:
         """Learn how much each path of these commits grew."""
-        blobs: dict[str, None] = {}
+        wanted: dict[str, None] = {}
         for commit in commits:
-            for blob in commit.blobs.decode("ascii").split():
-                if blob not in self.sizes and blob.strip("0"):
-                    blobs[blob] = None
-        if blobs:
-            self.sizes.update(objects.sizes(self.git_dir, list(blobs)))
+            for pair in commit.blobs:
+                wanted.update((blob, None) for blob in pair if blob not in self.sizes and blob.strip("0"))
+        if wanted:
+            self.sizes.update(objects.sizes(self.git_dir, list(wanted)))
 
     def growth(self, commit: Facts) -> tuple[int | None, ...] | None:
         """Bytes by which each path grew, None for what cannot be told; None when nothing can."""
-        ids = commit.blobs.decode("ascii").split()
-        if not ids:
-            return None
-        half = len(ids) // 2
-        before, after = ids[:half], ids[half:]
-        return tuple(self._grew(old, new) for old, new in zip(before, after, strict=True))
+        blobs = commit.blobs
+        return tuple(self._grew(old, new) for old, new in blobs) if blobs else None
 
     def _grew(self, old: str, new: str) -> int | None:
         was = self.sizes.get(old) if old.strip("0") else 0
         now = self.sizes.get(new) if new.strip("0") else 0
         return None if was is None or now is None else now - was
 
-    def may_equal(self, one: Facts, other: Facts, *, inverse: bool = False) -> bool:
-        """Whether the growth of each path allows two patches of one header to have the same (or opposite) lines."""
+    def may_equal(self, one: Facts, other: Facts, *, slack: int = 0, inverse: bool = False) -> bool:
+        """Whether the growth of each path, give or take blanks, allows the same (or opposite) lines in both."""
         ours, theirs = self.growth(one), self.growth(other)
         if ours is None or theirs is None or len(ours) != len(theirs):
             return True
         sign = -1 if inverse else 1
-        return all(a is None or b is None or a == sign * b for a, b in zip(ours, theirs, strict=True))
+        return all(a is None or b is None or abs(a - sign * b) <= slack for a, b in zip(ours, theirs, strict=True))
 
 
 class Identity:
@@ -86,6 +96,9 @@ class Identity:
     def look(self, commits: Sequence[Facts]) -> None:
         left = [commit for commit in commits if commit.header and not self._same_blobs(commit)]
         hits = {commit.sha: self._agreeing(commit) for commit in left}
+        self.patches.measure({c.sha: c for commit in left for c in (commit, *hits[commit.sha])}.values())
+        for commit in left:
+            hits[commit.sha] = [o for o in hits[commit.sha] if self.patches.may_equal(commit, o, slack=BLANKS)]
         self.patches.read(sha for commit in left if hits[commit.sha] for sha in _with(commit, hits[commit.sha]))
         left = [commit for commit in left if not self._compare(commit, hits[commit.sha])]
         others = {
@@ -122,7 +135,7 @@ class Identity:
             if not theirs.readable:
                 continue
             backed = agree(commit, other)
-            if ours.patch_id == theirs.patch_id:
+            if ours.same_patch(theirs):
                 seen.same_patch.append(Match(other.sha, (Evidence.PATCH_ID,), 1.0, 1.0, 1.0, backed))
             elif ours.lines_id == theirs.lines_id:
                 match = Match(other.sha, (Evidence.NO_CONTEXT,), 1.0, 1.0, 1.0, backed)
@@ -185,10 +198,20 @@ def _others(hits: Sequence[Hit]) -> list[Facts]:
 
 def _doubtful(commit: Facts, hits: Sequence[Hit]) -> bool:
     """Whether only the patches can tell: several hits, a weak one, or one that may be a mere part."""
+    if commit.wide or any(hit.other.wide for hit in hits):
+        return False
+    if len(hits) > 1:
+        return not _one_stands_out(hits)
     first = hits[0]
-    if len(hits) > 1 or not (first.dated and first.titled):
-        return True
-    return set(first.other.paths) < set(commit.paths)
+    ours, theirs = set(commit.paths), set(first.other.paths)
+    if first.dated and first.titled:
+        return theirs < ours and 2 * len(theirs) <= len(ours)
+    return 2 * len(ours & theirs) < len(ours | theirs)
+
+
+def _one_stands_out(hits: Sequence[Hit]) -> bool:
+    """Whether exactly one hit has both names in common."""
+    return sum(hit.dated and hit.titled for hit in hits) == 1
 
 
 def _believable(commit: Facts, match: Match, hit: Hit) -> bool:

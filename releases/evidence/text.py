@@ -27,7 +27,7 @@ _REVERTS = re.compile(
 )
 _CHANGE_ID = re.compile(r"^\s*change-id:\s*(I[0-9a-f]{8,64})\s*$", re.IGNORECASE | re.MULTILINE)
 _REVERT_SUBJECT = re.compile(r"^(?:\[[^\]]*\]\s*)*revert(?:ed)?\b[:\s]*", re.IGNORECASE)
-_HINTS = ("pick", "backport", "back-port", "forward", "upstream", "revert", "change-id:", "original")
+_HINTS = (b"pick", b"backport", b"back-port", b"forward", b"upstream", b"revert", b"change-id:", b"original")
 _FIRST = frozenset("[(brchv0123456789")
 
 
@@ -45,7 +45,7 @@ def normal_subject(subject: str) -> str:
     return text if len(text) >= 4 else whole
 
 
-def may_link(message: str) -> bool:
+def may_link(message: bytes) -> bool:
     """Whether it is worth looking for links at all; `message` in lower case."""
     return any(hint in message for hint in _HINTS)
 
