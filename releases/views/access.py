@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 
-from hotfixdash.accounts.models import User
 from hotfixdash.accounts.roles import Act
 from releases.projects.models import Project
 
@@ -35,8 +34,8 @@ def get_project(request: HttpRequest, slug: str, act: Act = Act.VIEW) -> Project
         return project
     if project is None:
         raise Http404("No such project, or you have no access to it.")
-    if not cast(User, request.user).may(act):
-        raise PermissionDenied(f"Your role, {cast(User, request.user).role.label}, does not include this.")
+    if not request.user.may(act):
+        raise PermissionDenied(f"Your role, {request.user.role.label}, does not include this.")
     return project
 
 
@@ -44,13 +43,13 @@ def require(request: HttpRequest, act: Act) -> None:
     """For what is not about one project (adding one): `PermissionDenied` when the role does not allow `act`."""
     if not request.user.is_authenticated:
         raise SignInNeeded
-    if not cast(User, request.user).may(act):
-        raise PermissionDenied(f"Your role, {cast(User, request.user).role.label}, does not include this.")
+    if not request.user.may(act):
+        raise PermissionDenied(f"Your role, {request.user.role.label}, does not include this.")
 
 
 def may(request: HttpRequest, act: Act) -> bool:
     """Whether to offer the button for `act`; the view behind it checks again."""
-    return request.user.is_authenticated and cast(User, request.user).may(act)
+    return request.user.is_authenticated and request.user.may(act)
 
 
 def open_to_visitors(view: View) -> View:
@@ -66,4 +65,4 @@ def open_to_visitors(view: View) -> View:
                 return HttpResponse(status=204, headers={"HX-Refresh": "true"})
             return redirect_to_login(request.get_full_path())
 
-    return cast(View, login_not_required(checked))
+    return login_not_required(checked)
