@@ -15,7 +15,7 @@ from releases.git.errors import GitError
 from releases.policies import keeping_up
 from releases.projects.models import FetchRun, Project
 from releases.projects.secrets import SecretUnreadable
-from releases.projects.services import fetch_next, fetch_request
+from releases.projects.services import fetch_next, fetch_nudged, fetch_request
 from releases.projects.services.mirrors import mirror_tidy
 from releases.projects.worker_names import worker_name
 
@@ -62,6 +62,7 @@ def fetch_ask(project: Project, trigger: str, actor: Any = None) -> FetchRun:
 
 def fetch_nudge(run_pk: int) -> bool:
     """Send a task for a queued run; False when the broker is away, which only means that the sweep does it later."""
+    fetch_nudged(run_pk)
     return _send(fetch_project, run_pk, expires=NUDGE_LIVES)
 
 

@@ -144,7 +144,6 @@ def test_a_worker_killed_in_the_middle_is_named_and_another_goes_on(
     worker.start()
     for run_pk in keeping_up.sweep():
         fetch_nudge(run_pk)
-    nudge_queued(project)
     until(lambda: settled_down(project))
     assert FetchRun.objects.get(pk=run.pk).state == "lost"
     converged(project, "missing")
@@ -159,7 +158,7 @@ def test_the_broker_killed_with_everything_it_had_is_made_up_for(
     assert hook(site, project) == 202
     broker.start()
     broker.client.flushall()
-    FetchRun.objects.filter(state="queued").update(nudged_at=None)
+    FetchRun.objects.filter(state="queued").update(nudged_at=None)  # as if half a minute had passed
     for run_pk in keeping_up.sweep():
         assert fetch_nudge(run_pk)
     until(lambda: settled_down(project), 60)
@@ -209,7 +208,6 @@ def test_a_worker_killed_at_any_stage(
     worker.start()
     for run_pk in keeping_up.sweep():
         fetch_nudge(run_pk)
-    nudge_queued(project)
     until(lambda: settled_down(project), 60)
     converged(project, "missing")
     check_mirror(project, repo)
@@ -234,11 +232,6 @@ def expire(run: FetchRun) -> None:
     from django.utils import timezone
 
     FetchRun.objects.filter(pk=run.pk, state="running").update(heartbeat_at=timezone.now() - timedelta(seconds=40))
-
-
-def nudge_queued(project: Project) -> None:
-    for pk in FetchRun.objects.filter(project=project, state="queued").values_list("pk", flat=True):
-        fetch_nudge(pk)
 
 
 def check_mirror(project: Project, repo: Repo) -> None:

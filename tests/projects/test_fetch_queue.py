@@ -21,6 +21,7 @@ from releases.projects.services import (
     fetch_fail,
     fetch_finish,
     fetch_held,
+    fetch_nudged,
     fetch_request,
     fetches_due,
     fetches_lost,
@@ -133,6 +134,7 @@ def test_a_silent_worker_is_named_as_lost_and_the_fetch_is_queued_again() -> Non
         ("lost", "timer"),
         ("queued", "retry"),
     ]
+    assert fetches_to_nudge() == [FetchRun.objects.get(state="queued").pk]
     assert Event.objects.filter(kind="fetch.lost").count() == 1
 
 
@@ -207,7 +209,9 @@ def test_the_timer_queues_what_is_due_and_nothing_else() -> None:
 def test_what_nobody_took_is_nudged_again_but_not_all_the_time() -> None:
     run = fetch_request(make_project(), "timer")
     now = timezone.now()
+    assert fetches_to_nudge(now) == [run.pk]
     assert fetches_to_nudge(now) == []
+    fetch_nudged(run.pk)
     assert fetches_to_nudge(now + timedelta(seconds=40)) == [run.pk]
     assert fetches_to_nudge(now + timedelta(seconds=50)) == []
     assert fetches_to_nudge(now + timedelta(seconds=80)) == [run.pk]

@@ -10,6 +10,7 @@ from .fetches import (
     fetch_held,
     fetch_lost,
     fetch_next,
+    fetch_nudged,
     fetch_request,
     fetches_due,
     fetches_lost,
@@ -32,9 +33,9 @@ from .refs import RefsChange, refs_record
 from .releases import releases_link, releases_record
 
 __all__ = [
-    "FetchLost", "Heartbeat", "ProjectError", "RefsChange", "access_grant", "access_revoke",
-    "credential_remove", "credential_set", "fetch_beat", "fetch_claim", "fetch_fail", "fetch_finish", "fetch_held",
-    "fetch_lost", "fetch_next", "fetch_request", "fetches_due", "fetches_lost", "fetches_to_nudge", "hook_secret",
+    "FetchLost", "Heartbeat", "ProjectError", "RefsChange", "access_grant", "access_revoke", "credential_remove",
+    "credential_set", "fetch_beat", "fetch_claim", "fetch_fail", "fetch_finish", "fetch_held", "fetch_lost",
+    "fetch_next", "fetch_nudged", "fetch_request", "fetches_due", "fetches_lost", "fetches_to_nudge", "hook_secret",
     "hook_secret_renew", "project_add", "project_delete", "project_update", "refs_record", "releases_link",
     "releases_record", "remote_policy",
 ]  # fmt: skip

@@ -53,13 +53,13 @@ def fetch_request(project: Project, trigger: str, actor: Any = None) -> FetchRun
             run, created = FetchRun.objects.get_or_create(
                 project=project,
                 state=FetchRun.State.QUEUED,
-                defaults={"trigger": trigger, "asked_by": actor, "nudged_at": timezone.now()},
+                defaults={"trigger": trigger, "asked_by": actor},
             )
             if created or not urgent:
                 return run
             # Somebody is waiting for it now: the task that follows this must not be held back.
             joined = FetchRun.objects.filter(pk=run.pk, state=FetchRun.State.QUEUED)
-            if joined.update(trigger=trigger, asked_by=actor or run.asked_by, nudged_at=timezone.now()):
+            if joined.update(trigger=trigger, asked_by=actor or run.asked_by):
                 run.refresh_from_db()
                 return run
         # It was claimed in between, perhaps before the change that is asked about: a new one is needed.
@@ -274,6 +274,11 @@ def fetches_to_nudge(now: datetime | None = None, limit: int = 500) -> list[int]
     if pks:
         FetchRun.objects.filter(pk__in=pks, state=FetchRun.State.QUEUED).update(nudged_at=now)
     return pks
+
+
+def fetch_nudged(run_pk: int) -> None:
+    """A task was sent for it: the sweep need not send another for a while."""
+    FetchRun.objects.filter(pk=run_pk, state=FetchRun.State.QUEUED).update(nudged_at=timezone.now())
 
 
 def fetch_next(project_pk: int) -> int | None:
