@@ -254,8 +254,21 @@ class Repo:
     def many_refs(self, count: int, at: str = "HEAD", prefix: str = "refs/heads/topic/") -> None:
         """Add `count` packed references at once."""
         sha = self.sha(self.current if at == "HEAD" else at)
-        self.git("update-ref", "--stdin", stdin="".join(f"create {prefix}{i:05} {sha}\n" for i in range(count)))
         self.git("pack-refs", "--all")
+        packed = self.git_dir / "packed-refs"
+        lines = packed.read_bytes().split(b"\n") if packed.exists() else []
+        rows: dict[bytes, bytes] = {
+            f"{prefix}{i:05}".encode(): f"{sha} {prefix}{i:05}\n".encode() for i in range(count)
+        }
+        name = b""
+        for line in lines:
+            if line.startswith(b"^"):
+                rows[name] += line + b"\n"
+            elif line and not line.startswith(b"#"):
+                name = line.partition(b" ")[2]
+                rows[name] = line + b"\n"
+        header = b"# pack-refs with: peeled fully-peeled sorted \n"
+        packed.write_bytes(header + b"".join(rows[name] for name in sorted(rows)))
 
     # --- history ----------------------------------------------------------------------------------------------------
 

@@ -108,7 +108,8 @@ class Browser:
         listed = []
         for _, item in zip(range(MAX_ENTRIES), tree, strict=False):
             kind = "commit" if item.type == "submodule" else item.type
-            listed.append(Entry(item.name, kind, item.hexsha, item.mode))
+            name = item.path.rpartition("/")[2].encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            listed.append(Entry(name, kind, item.hexsha, item.mode))
         return listed
 
     def tag(self, sha: str) -> TagObject:

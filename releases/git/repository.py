@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from . import runner
-from .errors import GitError, InvalidValue, MissingObject, NoSuchRef, NotARepository
+from .errors import GitError, InvalidValue, MissingObject, NoSuchRef, NotARepository, classify
 from .values import Revision, Sha, shown
 
 MESSAGE_LIMIT = 100_000
@@ -143,13 +143,22 @@ class Repository:
         return any(answer is None for answer in self._check(shas))
 
     def _check(self, names: Sequence[str]) -> list[str | None]:
-        """The object ids that these names lead to, in one process."""
-        if not names:
-            return []
-        text = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
-        done = runner.run(["cat-file", "--batch-check=%(objectname)"], git_dir=self.git_dir, stdin=text)
-        answers = done.stdout.splitlines()
-        return [line.decode() if b" " not in line else None for line in answers]
+        """The object ids that these names lead to, in one process.
+
+        In a partial clone git ends at an object that was left out; the list is then taken up behind it.
+        """
+        answers: list[str | None] = []
+        while len(answers) < len(names):
+            text = "".join(f"{name}\n" for name in names[len(answers) :]).encode("utf-8", "surrogateescape")
+            form = "--batch-check=%(objectname)"
+            done = runner.run(["cat-file", form], git_dir=self.git_dir, stdin=text, ok_codes=None)
+            answers += [line.decode() if b" " not in line else None for line in done.stdout.splitlines()]
+            if done.code:
+                error = classify(done.code, done.stderr)
+                if not isinstance(error, MissingObject):
+                    raise error
+                answers.append(None)
+        return answers
 
     def has_objects(self, shas: Iterable[str]) -> dict[str, bool]:
         """For each object id: is it here? Nothing is fetched to find out."""
