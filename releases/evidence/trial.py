@@ -9,6 +9,7 @@ borrows the objects of the real one and none of its configuration, and that is t
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 import time
 import zlib
@@ -30,6 +31,9 @@ MAX_FILES_WITH_HUNKS = 6
 MAX_BLOB = 512 << 10
 """Bytes above which a conflicting file is named but its hunks are not read."""
 _READ = 1 << 16
+_UNREAD = re.compile(
+    r"^(?:error|fatal): .*(?:could not|unable to|cannot) (?:read|parse|open).*$", re.IGNORECASE | re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,15 +210,31 @@ class _Bench:
         return results + [late] * (len(pairs) - len(results))
 
     def _run(self, pairs: list[tuple[str, str]], results: list[Trial], timeout: float) -> str:
-        """One git; appends to the results as they come and returns what git said when it ended early."""
+        """One git; appends to the results as they come and returns what git said when it ended early.
+
+        A tree that git cannot read counts as empty for it, with no more than an error on the side: then none of the
+        results is believed, and every pair is tried alone to find out whose they are.
+        """
         spec = "".join(f"{ours} {theirs}\n" for ours, theirs in pairs).encode()
         args = ["merge-tree", "--write-tree", "--allow-unrelated-histories", "--stdin"]
+        found: list[Trial] = []
+        said = ""
         try:
             with runner.stream(args, git_dir=self._dir, stdin=spec, timeout=timeout) as out:
-                results.extend(_parse_trials(out.stdout))
+                found.extend(_parse_trials(out.stdout))
+                out.finish()
+                said = out.stderr()
         except GitError as error:
-            return error.detail or error.sentence
-        return ""
+            said = error.detail or error.sentence
+        if not _UNREAD.search(said):
+            results.extend(found)
+        elif len(pairs) == 1:
+            results.append(Trial(error=_UNREAD.findall(said)[0]))
+        else:
+            for pair in pairs:
+                if self._left() > 0.05:
+                    self._run([pair], results, self._left())
+        return said
 
     def _left(self) -> float:
         return self._deadline - time.monotonic()

@@ -14,7 +14,11 @@ _COLOURS = {
     Code.MISSING: "1;31", Code.REVERTED: "1;31", Code.PARTIAL: "1;33", Code.UNKNOWN: "33", Code.LIKELY: "36",
     Code.DECLARED: "36", Code.MERGED: "32", Code.EQUIVALENT: "32", Code.NOTHING_OWED: "2", Code.WAIVED: "2",
 }  # fmt: skip
-_MAX_CELL = 26
+_LIVE = 8
+_SUBJECT = 36
+"""Columns that the subject keeps; where targets leave less, their cells hold the verdict alone."""
+_NARROW = 16
+"""Columns that the subject keeps whatever comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +39,20 @@ class Style:
 def sentence(report: Report) -> str:
     """The answer in one sentence."""
     fixes = [fix for fix in report.fixes if not fix.chore]
-    to, live = _and(report.targets) or "no target", _and(report.production)
+    to, live = _and(report.targets) or "no target", _and([_live(name) for name in report.production])
     if not report.targets:
         return f"{count(len(fixes), 'fix', 'fixes')} in {live}; no branch is named that must have them."
     if not fixes:
         return f"No fix in {live} was made outside the normal release: nothing is owed to {to}."
     if not report.owed:
         return f"Nothing is owed: {to} {_has(report)} {_all(len(fixes))} of {live}."
-    return f"{report.owed:,} of {count(len(fixes), 'fix', 'fixes')} live in {live} {_is(report.owed)} owed to {to}."
+    if len(fixes) == 1:
+        return f"The one fix live in {live} is owed to {to}."
+    return f"{report.owed:,} of {len(fixes):,} fixes live in {live} {_is(report.owed)} owed to {to}."
+
+
+def _live(name: str) -> str:
+    return f"version tags ({name.removeprefix('tags:')})" if name.startswith("tags:") else name
 
 
 def _has(report: Report) -> str:
@@ -85,7 +95,7 @@ def preview_words(verdict: FixVerdict) -> str:
     if verdict.preview is None:
         return ""
     if verdict.preview.clean:
-        return "merges cleanly"
+        return "a pick changes nothing" if verdict.preview.changes_nothing else "merges cleanly"
     return f"conflicts in {count(len(verdict.preview.conflicts), 'file')}"
 
 
@@ -121,18 +131,25 @@ class _Layout:
     shipped: int
     subject: int
     cell: int
+    brief: bool
+    """Cells hold the verdict alone."""
 
     @classmethod
     def of(cls, report: Report, fixes: list[FixReport], style: Style) -> _Layout:
         ticket = min(14, max((width(harmless(fix.ticket)) for fix in fixes if fix.ticket), default=0))
         shipped = min(14, max((width(harmless(fix.shipped_in)) for fix in fixes if fix.shipped_in), default=0))
-        texts = [cell(fix.verdicts[name]) for fix in fixes for name in report.targets if name in fix.verdicts]
-        wanted = max([width(text) for text in texts] + [width(harmless(name)) for name in report.targets], default=8)
-        fixed = 9 + (ticket + 2 if ticket else 0) + (shipped + 2 if shipped else 0) + 9
-        free = max(60, style.columns) - fixed
-        per_target = max(8, min(wanted, _MAX_CELL, (free - 24) // max(1, len(report.targets)) - 2))
-        subject = max(20, free - (per_target + 2) * len(report.targets))
-        return cls(style, report.targets, ticket, shipped, subject, per_target)
+        names = [width(harmless(name)) for name in report.targets]
+        verdicts = [fix.verdicts[name] for fix in fixes for name in report.targets if name in fix.verdicts]
+        fixed = 9 + (ticket + 2 if ticket else 0) + (shipped + 2 if shipped else 0) + _LIVE + 2
+        free = max(78, style.columns) - fixed
+        wanted = max([*names, *(width(cell(verdict)) for verdict in verdicts)], default=8)
+        brief = free - (wanted + 2) * len(names) < _SUBJECT
+        if brief:
+            labels = max((len(verdict.verdict.label) for verdict in verdicts), default=8)
+            wanted = max(labels, min(max(names, default=8), (free - _SUBJECT) // max(1, len(names)) - 2))
+            wanted = min(wanted, max(6, (free - _NARROW) // max(1, len(names)) - 2))
+        subject = max(_NARROW, free - (wanted + 2) * len(names))
+        return cls(style, report.targets, ticket, shipped, subject, wanted, brief)
 
     def header(self) -> str:
         columns = ["commit ".ljust(7)]
@@ -141,7 +158,7 @@ class _Layout:
         columns.append(fit("fix, live in production", self.subject))
         if self.shipped:
             columns.append(fit("in", self.shipped))
-        columns.append(fit("live", 7))
+        columns.append(fit("live", _LIVE))
         columns += [fit(harmless(name), self.cell) for name in self.targets]
         return "  ".join(columns).rstrip()
 
@@ -153,10 +170,11 @@ class _Layout:
         columns.append(fit(mark + harmless(fix.subject), self.subject))
         if self.shipped:
             columns.append(fit(harmless(fix.shipped_in or "-"), self.shipped))
-        columns.append(fit(self._live(fix), 7))
+        columns.append(fit(self._live(fix), _LIVE))
         for name in self.targets:
             verdict = fix.verdicts.get(name)
-            text = fit(cell(verdict) if verdict else "-", self.cell)
+            said = "-" if verdict is None else verdict.verdict.label if self.brief else cell(verdict)
+            text = fit(said, self.cell)
             columns.append(self.style.paint(text, _COLOURS[verdict.verdict]) if verdict else text)
         lines = ["  ".join(columns).rstrip()]
         return lines + (self._reasons(fix) if explain else [])
@@ -168,17 +186,33 @@ class _Layout:
         """One line per different reason, with the targets it holds for."""
         reasons: dict[str, list[str]] = {}
         for name in fix.owed_to:
-            verdict = fix.verdicts[name]
-            files = ", ".join(verdict.preview.conflicts[:3]) if verdict.preview else ""
-            more = len(verdict.preview.conflicts) - 3 if verdict.preview else 0
-            files += f" and {more} more" if more > 0 else ""
-            said = verdict.why.removeprefix(f"{name}: ") + (f" A pick conflicts in {files}." if files else "")
-            reasons.setdefault(harmless(said), []).append(name)
+            said = _reason(fix.verdicts[name], name)
+            reasons.setdefault(harmless(said.replace(name, _TARGET)), []).append(name)
         lines = []
         for said, names in reasons.items():
-            text = f"{_and(names)}: {said}" if len(self.targets) > 1 else said
+            text = said.replace(harmless(_TARGET), harmless(names[0]) if len(names) == 1 else "the target")
+            if len(self.targets) > 1:
+                text = f"{_and(names)}: {text}"
             lines += [self.style.paint(f"         {line}", "2") for line in _wrap(text, self.style.columns - 9)]
         return lines
+
+
+_TARGET = "\uffff"
+"""Stands for the target's name while reasons are compared."""
+
+
+def _reason(verdict: FixVerdict, target: str) -> str:
+    """Why, and what a pick would meet."""
+    said = verdict.why.removeprefix(f"{target}: ")
+    if verdict.preview is None:
+        return said
+    if verdict.preview.clean:
+        return (
+            f"{said} A pick changes nothing." if verdict.preview.changes_nothing else f"{said} A pick applies cleanly."
+        )
+    paths = verdict.preview.conflicts
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return f"{said} A pick conflicts in {', '.join(paths[:3])}{more}."
 
 
 def _wrap(text: str, columns: int) -> Iterable[str]:

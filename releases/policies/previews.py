@@ -84,5 +84,7 @@ def with_preview(verdict: FixVerdict, trial: Trial) -> FixVerdict:
     preview = Preview(trial.clean, trial.paths, trial.changes_nothing, trial.hunks)
     detail = verdict.detail
     if verdict.verdict is Code.MISSING or not detail:
-        detail = "merges cleanly" if trial.clean else f"conflicts in {count(len(trial.paths), 'file')}"
+        detail = f"conflicts in {count(len(trial.paths), 'file')}"
+        if trial.clean:
+            detail = "a pick changes nothing" if trial.changes_nothing else "merges cleanly"
     return replace(verdict, preview=preview, detail=detail)

@@ -51,13 +51,13 @@ def fit(text: str, columns: int) -> str:
 
 
 def age(seconds: float) -> str:
-    """A duration in its two largest units: `4 d 6 h`, `2 h 25 m`, `40 s`."""
+    """A duration in its two largest units: `24 d`, `4 d 6 h`, `2 h 25 m`, `40 s`; at most eight characters."""
     left = max(0, int(seconds))
     if left < 60:
         return f"{left} s"
     days, left = divmod(left, 86_400)
     hours, left = divmod(left, 3_600)
-    if days >= 100:
+    if days >= 10:
         return f"{days} d"
     if days:
         return f"{days} d {hours} h" if hours else f"{days} d"
