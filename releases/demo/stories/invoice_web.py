@@ -46,7 +46,8 @@ _last = {}
 
 def next_number(year):
     _last[year] = _last.get(year, 0) + 1
-    return f"{year}-{_last[year]}"
+    number = _last[year]
+    return f"{year}-{number}"
 ''',
     "tests/test_numbers.py": """import unittest
 
@@ -88,8 +89,8 @@ _LANGUAGE = patch("""
 
 _PAD = patch("""
 @ invoicing/numbers.py
--    return f"{year}-{_last[year]}"
-+    return f"{year}-{_last[year]:05}"
+-    return f"{year}-{number}"
++    return f"{year}-{number:05}"
 """)
 _LOCK = patch("""
 @ invoicing/numbers.py
