@@ -14,6 +14,9 @@ from .facts import Facts
 from .gather import Reader
 from .graph import CommitGraph
 
+ROOTS = 400
+"""Forks of production whose common ground is looked for."""
+
 
 class History:
     """The commits reachable from production and target tips.
@@ -61,6 +64,33 @@ class History:
     def gained(self, target: str) -> list[str]:
         """Commits (merges too) of this target that production lacks; children before their parents."""
         return self.walk([self.targets[target]], self.production.values())
+
+    def beside(self, target: str) -> list[str]:
+        """Commits common to production and this target that not all commits of `lacking` stand on, newest first.
+
+        A fix may have been made there first and have come to production twice: by a pick, and with a later merge.
+        What every commit in question stands on cannot be a counterpart and is left out.
+        """
+        lacking, gained = self.lacking(target), self.gained(target)
+        ours = self._members(self.production.values(), [self.targets[target]])
+        theirs = self._members([self.targets[target]], self.production.values())
+        roots: dict[str, None] = {}
+        tops: dict[str, None] = {}
+        for sha in lacking:
+            outside = [parent for parent in self.parents(sha) if parent not in ours]
+            tops.update((parent, None) for parent in outside)
+            if len(outside) == len(self.parents(sha)):
+                roots.update((parent, None) for parent in outside)
+        for sha in gained:
+            tops.update((parent, None) for parent in self.parents(sha) if parent not in theirs)
+        if not lacking or not tops or (len(roots) == 1 and tops.keys() == roots.keys()):
+            return []
+        below = list(roots) if len(roots) == 1 else objects.merge_bases(self.git_dir, list(roots)[:ROOTS], octopus=True)
+        return self.walk(tops, below) if roots else []
+
+    def region_merges(self) -> list[str]:
+        """Merges among all commits walked so far."""
+        return [sha for sha, parents in self._parents.items() if len(parents) > 1]
 
     def contains(self, target: str, sha: str) -> bool:
         """Whether this target (a name) has a commit in its history. Cheap for commits of production and targets."""

@@ -81,14 +81,17 @@ def titled_undoings(commits: Sequence[Facts]) -> list[tuple[str, str]]:
     by_title: Mapping[str, list[Facts]] = _by_subject(commits)
     pairs = []
     for commit in commits:
-        title = commit.key
-        if not title.startswith("revert") or commit.reverts:
+        again = commit.key.startswith("reapply ")
+        if not (again or commit.key.startswith("revert")) or (commit.reverts and not again):
             continue
-        quoted = title[len("revert") :].strip(' :"“”')
-        for other in by_title.get(quoted, ()):
+        quoted = commit.key.partition(" ")[2].strip(_QUOTES)
+        for other in by_title.get(f'revert "{quoted}"' if again else quoted, ()):
             if other.committed_at <= commit.committed_at and set(other.paths) & set(commit.paths):
                 pairs.append((other.sha, commit.sha))
     return pairs
+
+
+_QUOTES = ' :"“”'
 
 
 def _by_subject(commits: Sequence[Facts]) -> dict[str, list[Facts]]:

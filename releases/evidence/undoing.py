@@ -1,0 +1,127 @@
+"""Finds what was undone in production and in the target: by what messages say, by quoted subjects, by content."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from .facts import Facts
+from .history import History
+from .observe import Patches
+from .rules import Match, Observed
+from .undone import ShaIndex, Undoings, said_undoings, titled_undoings
+
+
+class Undoing:
+    """Reverts of one run of judgement. `candidates` are of production, `pool` of the target."""
+
+    def __init__(self, history: History, patches: Patches, candidates: Sequence[Facts], pool: Sequence[Facts]) -> None:
+        self.history = history
+        self.patches = patches
+        self.candidates = list(candidates)
+        self.pool = list(pool)
+        self.undoings = Undoings()
+
+    def look(self, observed: Mapping[str, Observed]) -> None:
+        """Note which counterparts, and which of the commits in question, were undone and by what."""
+        held = [facts for sha, seen in observed.items() if seen.in_target and (facts := self.history.known(sha))]
+        self._said(observed)
+        self._quoted(held)
+        self._by_content(observed, held)
+        ours = {facts.sha for facts in self.candidates}
+        theirs = {facts.sha for facts in self.pool}
+        for seen in observed.values():
+            names = [match.sha for match in matches_of(seen)] + ([seen.sha] if seen.in_target else [])
+            for sha in names:
+                by = self._standing(sha, theirs)
+                if by:
+                    seen.reverted[sha] = by
+            if not seen.in_target:
+                seen.undone_by = self._standing(seen.sha, ours)
+                if not seen.undone_by and (by := self._standing(seen.sha, theirs)):
+                    seen.reverted.update((match.sha, by) for match in matches_of(seen))
+        self._reverts_of_nothing(observed)
+
+    def _standing(self, sha: str, side: set[str]) -> str:
+        by = self.undoings.standing(sha)
+        return by if by in side else ""
+
+    def _said(self, observed: Mapping[str, Observed]) -> None:
+        everything = [*self.candidates, *self.pool]
+        index = ShaIndex([*(facts.sha for facts in everything), *observed, *self.history.region_merges()])
+        for undone, by in said_undoings(everything, index, self._brought_by):
+            self.undoings.note(undone, by)
+
+    def _brought_by(self, sha: str) -> Sequence[str]:
+        """The commits that a merge brought to its first parent."""
+        parents = self.history.parents(sha)
+        return self.history.walk(parents[1:], parents[:1]) if len(parents) > 1 else ()
+
+    def _quoted(self, held: Sequence[Facts]) -> None:
+        for side in (self.candidates, [*held, *self.pool]):
+            for undone, by in titled_undoings(side):
+                self.undoings.note(undone, by)
+
+    def _by_content(self, observed: Mapping[str, Observed], held: Sequence[Facts]) -> None:
+        known = {facts.sha: facts for facts in self.pool}
+        there = [
+            known[match.sha]
+            for seen in observed.values()
+            for match in (*seen.same_patch, *seen.same_lines, *seen.likely[:1], *seen.declared[:1])
+            if match.sha in known
+        ]
+        self._inverse([*there, *held], self.pool)
+        self._inverse(self.candidates, self.candidates)
+
+    def _inverse(self, commits: Iterable[Facts], side: Sequence[Facts]) -> None:
+        """Note commits of `side` that are the exact opposite of one of `commits`, made later."""
+        unique = {facts.sha: facts for facts in commits if facts.header}
+        wanted = {facts.sha: facts.inverse_header for facts in unique.values()}
+        headers = set(wanted.values())
+        by_header: dict[bytes, list[Facts]] = defaultdict(list)
+        for other in side:
+            if other.header in headers:
+                by_header[other.header].append(other)
+        pairs = [
+            (facts, other)
+            for sha, facts in unique.items()
+            for other in by_header.get(wanted[sha], ())
+            if other.sha != sha and other.committed_at >= facts.committed_at
+        ]
+        raws = {sha: facts.inverse_raw for sha, facts in unique.items()} if pairs else {}
+        doubtful = []
+        for facts, other in pairs:
+            if raws[facts.sha] == other.raw:
+                self.undoings.note(facts.sha, other.sha)
+            else:
+                doubtful.append((facts, other))
+        self._inverse_lines(doubtful)
+
+    def _inverse_lines(self, pairs: Sequence[tuple[Facts, Facts]]) -> None:
+        pairs = [(one, other) for one, other in pairs if not (one.wide or other.wide)]
+        self.patches.measure({facts.sha: facts for pair in pairs for facts in pair}.values())
+        pairs = [pair for pair in pairs if self.patches.may_equal(*pair, inverse=True)]
+        self.patches.read(facts.sha for pair in pairs for facts in pair)
+        for one, other in pairs:
+            ours, theirs = self.patches.of(one.sha), self.patches.of(other.sha)
+            if ours.readable and theirs.readable and ours.inverse_id == theirs.lines_id:
+                self.undoings.note(one.sha, other.sha)
+
+    def _reverts_of_nothing(self, observed: Mapping[str, Observed]) -> None:
+        """A revert in production owes nothing where the target never had what it undoes."""
+        for sha, seen in observed.items():
+            for by in self.undoings.by(sha):
+                reverter = observed.get(by)
+                if reverter is None or seen.in_target or self.undoings.standing(by):
+                    continue
+                standing = [match for match in matches_of(seen) if match.sha not in seen.reverted]
+                if not standing and not seen.squashed:
+                    reverter.undoes = sha
+
+
+def matches_of(seen: Observed) -> Iterable[Match]:
+    """Every possible counterpart that was noted."""
+    yield from seen.same_patch
+    yield from seen.same_lines
+    yield from seen.declared
+    yield from seen.likely
