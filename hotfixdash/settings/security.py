@@ -4,6 +4,7 @@ import ipaddress
 import os
 import secrets
 import sys
+from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
 
@@ -21,20 +22,24 @@ def _own_secret() -> str:
     """The key of an embedded installation: made once, kept under DATA_DIR, readable by its owner only."""
     path = DATA_DIR / "secret-key"
     try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".secret-key.{os.getpid()}")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
-            handle.write(secrets.token_urlsafe(50))
-        try:
-            # A link appears whole or not at all: two first starts at once agree on one key.
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-        return path.read_text().strip()
+        return path.read_text().strip() if path.exists() else _make_secret(path)
+    except OSError as problem:
+        sys.exit(f"{DATA_DIR} cannot be used: {problem.strerror}. Make it writable, or set DATA_DIR to another folder.")
+
+
+def _make_secret(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".secret-key.{os.getpid()}")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
+        handle.write(secrets.token_urlsafe(50))
+    try:
+        # A link appears whole or not at all: two first starts at once agree on one key.
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    return path.read_text().strip()
 
 
 SECRET_KEY = env.str("SECRET_KEY", default="") or _own_secret()

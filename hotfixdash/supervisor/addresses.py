@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 from pathlib import Path
+from typing import Any
 
 EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104
 
@@ -36,19 +38,31 @@ def check_free(host: str, port: int) -> None:
         found = socket.getaddrinfo(bare or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, OverflowError) as error:
         raise PortTaken(f"HOST={host} PORT={port} is not an address to listen on: {error}.") from error
-    for family, kind, protocol, _, address in found:
+    problems = [(_problem(family, kind, protocol, address)) for family, kind, protocol, _, address in found]
+    for problem in problems:
+        # A name may stand for addresses that this machine lacks (no IPv6, say) beside one that it has.
+        if problem and (problem.errno != errno.EADDRNOTAVAIL or all(problems)):
+            raise PortTaken(_why(host, port, problem)) from problem
+
+
+def _problem(family: int, kind: int, protocol: int, address: Any) -> OSError | None:
+    try:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(address)
-            except OSError as error:
-                raise PortTaken(_why(host, port, error)) from error
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind(address)
+    except OSError as error:
+        return error
+    return None
 
 
 def _why(host: str, port: int, error: OSError) -> str:
-    hint = f"Choose another one: PORT={port + 1} make run"
-    if isinstance(error, PermissionError):
+    hint = f"Choose another one: PORT={port + 1 if port < 65535 else 8000} make run"
+    if error.errno == errno.EACCES:
         return f"Port {port} on {host} needs more rights than this user has. {hint}"
+    if error.errno != errno.EADDRINUSE:
+        return f"HOST={host} PORT={port} is not an address to listen on: {error.strerror}."
     owner = listener(port)
     by = f" by pid {owner}" if owner else ""
     return f"Port {port} on {host} is taken{by}. {hint}"

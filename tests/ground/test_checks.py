@@ -57,6 +57,14 @@ def test_data_folder_that_cannot_be_written(tmp_path: Path) -> None:
     assert "hotfixdash.E002" in said
 
 
+def test_data_folder_that_cannot_even_hold_the_secret(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    code, said = check(tmp_path, DATA_DIR=str(tmp_path / "file" / "data"))
+    assert code == 1
+    assert "cannot be used" in said
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize(
     ("environment", "found"),
     [
