@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path
 
 from . import webhooks
-from .views import fixes, matrix, overview, project_settings, projects, releases, search
+from .views import fixes, matrix, overview, project_settings, projects, releases, search, snapshots
 
 app_name = "releases"
 urlpatterns: list[URLPattern] = [
@@ -23,6 +23,8 @@ urlpatterns: list[URLPattern] = [
     path("releases/", releases.releases_all, name="releases-all"),
     path("projects/<str:slug>/releases/", releases.releases, name="releases"),
     path("projects/<str:slug>/releases/<path:tag>/", releases.release, name="release"),
+    path("projects/<str:slug>/snapshots/<path:tag>.tar.gz", snapshots.snapshot, name="snapshot"),
+    path("projects/<str:slug>/snapshots/<path:tag>.tar.gz.sha256", snapshots.checksum, name="snapshot-checksum"),
     path("projects/<str:slug>/compare/", releases.compare, name="compare"),
     path("hooks/<str:project>", webhooks.hook, name="hook"),
 ]

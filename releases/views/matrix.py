@@ -88,15 +88,16 @@ def matrix_page(request: HttpRequest, slug: str) -> HttpResponse:
 def matrix_all(request: HttpRequest) -> HttpResponse:
     """The same over all projects that the person may see: targets differ, so each row lists its own."""
     topics = live_part.stamped(OVERVIEW)
-    projects = list(Project.objects.seen_by(request.user).order_by("name").values("pk", "name", "slug", "judged_at"))
+    seen = Project.objects.seen_by(request.user).order_by("name")
+    projects: list[Any] = list(seen.values_list("pk", "name", "slug", "judged_at", named=True))
     params = request.GET.dict()
     params.setdefault("show", "owed")
     check = _check_url(request, "releases:check-all")
 
     def context() -> dict[str, Any]:
-        found = matrix([project["pk"] for project in projects], MatrixQuery.from_params(params))
-        places = {project["pk"]: Place(project["name"], project["slug"]) for project in projects}
-        checked = min((project["judged_at"] for project in projects if project["judged_at"]), default=None)
+        found = matrix([project.pk for project in projects], MatrixQuery.from_params(params))
+        places = {project.pk: Place(project.name, project.slug) for project in projects}
+        checked = min((project.judged_at for project in projects if project.judged_at), default=None)
         facts = {"live": topics, "checked_at": checked, "check_url": check, "nav_owed": None}
         return _shared(request, found, places, "", stacked=True) | facts
 

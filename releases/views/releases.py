@@ -35,6 +35,7 @@ from releases.projects.release_selectors import (
 
 from . import links, live_part
 from .access import get_project, open_to_visitors
+from .snapshots import stem_of
 
 COMMITS = 100
 """Commits of a release or comparison on one page."""
@@ -45,9 +46,11 @@ COMMITS = 100
 def releases_all(request: HttpRequest) -> HttpResponse:
     """Every release of every project that the person may see, newest first."""
     topics = live_part.stamped(OVERVIEW)
-    seen = list(Project.objects.seen_by(request.user).order_by("name").values("pk", "name", "slug"))
+    seen: list[Any] = list(
+        Project.objects.seen_by(request.user).order_by("name").values_list("pk", "name", "slug", named=True)
+    )
     query = ReleaseQuery.from_params(request.GET.dict())
-    wanted = [row["pk"] for row in seen if not query.project or row["slug"] == query.project]
+    wanted = [row.pk for row in seen if not query.project or row.slug == query.project]
     everything = bool(getattr(request.user, "is_superuser", False) or getattr(request.user, "all_projects", False))
     page = releases_page(None if everything and not query.project else wanted, query)
     return _list(request, page, {"projects": seen, "nav_projects": seen, "live": topics})
@@ -66,14 +69,12 @@ def releases(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _list(request: HttpRequest, page: ReleasePage, extra: dict[str, Any]) -> HttpResponse:
     project = extra.get("project")
-    names = {row["pk"]: row for row in extra.get("projects", [])}
-    if project:
-        names[project.pk] = {"name": project.name, "slug": project.slug}
+    owners = {row.pk: row for row in [*extra.get("projects", []), *([project] if project else [])]}
     shipped = fixes_shipped_counts([row["pk"] for row in page.rows])
+    page.rows = [row for row in page.rows if row["project_id"] in owners]
     for row in page.rows:
-        owner = names.get(row["project_id"], {"name": "", "slug": ""})
-        row["project_name"], row["slug"] = owner["name"], owner["slug"]
-        row["url"] = links.release(owner["slug"], row["tag"])
+        owner = owners[row["project_id"]]
+        row["project_name"], row["url"] = owner.name, links.release(owner.slug, row["tag"])
         row["fixes"] = shipped.get(row["pk"], 0)
         row["kind_label"] = Release.Kind(row["kind"]).label
     query = page.query
@@ -115,6 +116,7 @@ def release(request: HttpRequest, slug: str, tag: str) -> HttpResponse:
     shipped = fixes_shipped(found)
     groups = by_ticket(policy, commits or (), tickets_of(shipped))
     commands = snapshot_commands(project, found)
+    can_download = repo.git_dir is not None and found.deleted_at is None and request.user.is_authenticated
     context = {
         "tab": "releases",
         "project": project,
@@ -128,6 +130,7 @@ def release(request: HttpRequest, slug: str, tag: str) -> HttpResponse:
         "people": people,
         "files": counts,
         "git_problem": problem,
+        "snapshot_url": reverse("releases:snapshot", args=[slug, found.tag]) if can_download else "",
         "commands": commands,
         "commands_text": "\n".join(commands),
         "tags": [tag for tag in newest_tags(project) if tag != found.tag],
@@ -182,7 +185,7 @@ def _ticket(policy: FlowPolicy, subject: str) -> str:
 def snapshot_commands(project: Project, found: Release) -> list[str]:
     """How to get exactly this tree, with every name quoted."""
     tag = shlex.quote(found.tag)
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{project.slug}-{found.version or found.tag}").strip("-.") or "snapshot"
+    stem = stem_of(project, found)
     return [
         "git fetch origin --tags",
         f"git archive --format=tar.gz --prefix={stem}/ --output={stem}.tar.gz {shlex.quote('refs/tags/' + found.tag)}",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import re
 import shlex
+import tarfile
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -255,3 +258,36 @@ def test_long_comparisons_page(reader: Client, scene: Scene) -> None:
     assert second.count("<span>Step ") == 30
     assert 'rel="next"' in first
     assert 'rel="next"' not in second
+
+
+def test_snapshot_holds_the_tagged_files_and_its_checksum_holds(reader: Client, scene: Scene) -> None:
+    html = read(reader, "/projects/checkout-api/releases/v1.1.0/")
+    [url] = re.findall(r'href="([^"]+\.tar\.gz)"', html)
+    first, second = (b"".join(reader.get(url).streaming_content) for _ in range(2))
+    assert first == second
+    with tarfile.open(fileobj=io.BytesIO(first)) as archive:
+        files = {member.name for member in archive if member.isfile()}
+    assert files == {f"checkout-api-1.1.0/{name}" for name in ("app.py", "README.md", "cart.py", "vat.py", "readme")}
+    assert read(reader, url + ".sha256") == f"{hashlib.sha256(first).hexdigest()}  checkout-api-1.1.0.tar.gz\n"
+
+
+def test_snapshots_are_for_those_who_may_see_the_project(client: Client, scene: Scene) -> None:
+    url = "/projects/checkout-api/snapshots/v1.1.0.tar.gz"
+    assert client.get(url).status_code == 302
+    client.force_login(make_user("stranger"))
+    assert client.get(url).status_code == 404
+    assert client.get(url + ".sha256").status_code == 404
+
+
+def test_snapshot_without_a_mirror_is_not_found(reader: Client, scene: Scene, settings: Any, tmp_path: Path) -> None:
+    settings.MIRROR_DIR = tmp_path / "elsewhere"
+    assert reader.get("/projects/checkout-api/snapshots/v1.1.0.tar.gz").status_code == 404
+    assert '.tar.gz"' not in read(reader, "/projects/checkout-api/releases/v1.1.0/")
+
+
+def test_snapshot_given_up_half_way_leaves_no_process(reader: Client, scene: Scene, no_process_left: Any) -> None:
+    scene.repo.commit({f"f{n}": str(n) * 200_000 for n in range(20)}, "Large")
+    Release.objects.filter(tag="v1.1.0").update(commit=scene.repo.sha("main"))
+    answer = reader.get("/projects/checkout-api/snapshots/v1.1.0.tar.gz")
+    next(iter(answer.streaming_content))
+    answer.close()
