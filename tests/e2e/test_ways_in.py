@@ -1,0 +1,131 @@
+"""Without script, by keyboard alone, and for everybody: the same pages, the same answers."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from .conftest import Dashboard, Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.broker]
+
+PROJECT = "/projects/checkout-api/"
+PAGES = (
+    "/",
+    PROJECT,
+    "/merge-back/",
+    f"{PROJECT}merge-back/",
+    f"{PROJECT}merge-back/?show=chores",
+    f"{PROJECT}merge-back/?q=nothing-like-this",
+    "/releases/",
+    f"{PROJECT}releases/",
+    f"{PROJECT}releases/v1.2.2/",
+    f"{PROJECT}compare/?from=v1.2.1&to=v1.2.3",
+    "/projects/",
+    "/projects/add/",
+    f"{PROJECT}settings/",
+    f"{PROJECT}health/",
+    "/search/?q=TICKET-1207",
+    "/accounts/login/",
+    "/no-such-page/",
+)
+REFUSED = {"/no-such-page/": 404}
+
+
+def evidence_pages(page: Page) -> list[str]:
+    """A fix, and its evidence beside the matrix and on its own page: their addresses hold object ids."""
+    page.goto(f"{PROJECT}merge-back/")
+    cell = page.locator("a.mx-c", has_text="Partial").first.get_attribute("href") or ""
+    page.goto(cell)
+    links = page.locator("#drawer footer a").evaluate_all("found => found.map(link => link.getAttribute('href'))")
+    return [cell, *links]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_axe_finds_nothing_serious(visit: Visit, theme: str, width: int) -> None:
+    visit.expect("404 (Not Found)")
+    page = visit(who="admin", theme=theme, width=width)
+    found = []
+    for path in [*PAGES, *evidence_pages(page)]:
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.status == REFUSED.get(path, 200), path
+        for violation in Axe().run(page).response["violations"]:
+            if violation["impact"] in ("serious", "critical"):
+                nodes = "; ".join(node["html"][:120] for node in violation["nodes"][:3])
+                found.append(f"{path} {violation['id']}: {nodes}")
+        assert not overflows(page), f"{path} scrolls sideways at {width}"
+    assert not found, "\n".join(found)
+
+
+def overflows(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth + 1"))
+
+
+def test_everything_is_there_without_script(visit: Visit) -> None:
+    page = visit(script=False)
+    expect(page.locator("h1").first).to_contain_text("missing from develop")
+    page.get_by_role("link", name="Open merge-back matrix").click()
+    page.goto(f"{PROJECT}merge-back/")
+    page.locator("a.mx-c", has_text="Partial").first.click()
+    expect(page.locator("main")).to_contain_text("Use line totals in the refund path")
+    page.goto(f"{PROJECT}merge-back/?q=TICKET-1234")
+    expect(page.locator("main")).to_contain_text("Send 3-D Secure timeout in milliseconds")
+    expect(page.locator("main")).not_to_contain_text("Round VAT per line")
+    page.goto(f"{PROJECT}releases/v1.2.2/")
+    expect(page.locator("main")).to_contain_text("TICKET-1207")
+
+
+def test_check_now_works_without_script(visit: Visit) -> None:
+    page = visit(PROJECT, script=False)
+    page.get_by_role("button", name="Check now").first.click()
+    expect(page.locator("h1").first).to_contain_text("missing from develop")
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement ? document.activeElement.textContent.trim() : ''"))
+
+
+def tab_to(page: Page, words: str, limit: int = 80) -> None:
+    """Press Tab until the element with these words has the focus."""
+    for _ in range(limit):
+        page.keyboard.press("Tab")
+        # A scrolling region that takes the focus holds everybody's words; an element to act on holds few.
+        if words in focused(page) and len(focused(page)) < 200:
+            return
+    pytest.fail(f"{words!r} cannot be reached by keyboard")
+
+
+def test_keyboard_alone_leads_from_sign_in_to_the_evidence(dashboard: Dashboard, visit: Visit, open_page) -> None:  # type: ignore[no-untyped-def]
+    page = open_page(dashboard.url)
+    page.goto("/accounts/login/")
+    page.keyboard.type("manager")
+    page.keyboard.press("Tab")
+    page.keyboard.type("manager-demo")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1").first).to_contain_text("missing from develop")
+    tab_to(page, "Round VAT per line, not per total")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("Use line totals in the refund path")
+
+
+def test_the_focus_is_seen_and_returns_to_its_cell(visit: Visit) -> None:
+    page = visit(f"{PROJECT}merge-back/", width=1440)
+    tab_to(page, "Partial", 120)
+    ring = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert ring != "none"
+    page.keyboard.press("Enter")
+    expect(page.locator("#drawer h2")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#drawer")).to_be_hidden()
+    assert "Partial" in focused(page)
+
+
+def test_the_search_key_leads_to_the_search_field(visit: Visit) -> None:
+    page = visit()
+    page.keyboard.press("/")
+    page.keyboard.type("TICKET-1207")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("Round VAT per line, not per total")
