@@ -70,16 +70,42 @@ def project_name(repository: str) -> str:
     return repository.rstrip("/").rpartition("/")[2].rpartition(":")[2].removesuffix(".git") or "repository"
 
 
-def prepare_project(repository: str, console: Console) -> None:
+def prepare_project(repository: str) -> FirstLook:
     """Track `repository` unless it is tracked already. Raises `CommandError` with a sentence when it cannot be."""
     path = Path(repository).expanduser()
     remote = str(path.resolve()) if path.exists() else repository
     if not User.objects.exists() and settings.DEMO_LOGINS_ALLOWED:
         demo_accounts_create()
-    if apps.get_model("releases", "Project").objects.filter(remote_url__in={remote, repository}).exists():
-        console.say(f"{project_name(remote)} is tracked already.")
-        return
-    call_command("project", "add", remote, "--name", _free_name(project_name(remote)))
+    projects = apps.get_model("releases", "Project").objects
+    if not projects.filter(remote_url__in={remote, repository}).exists():
+        call_command("project", "add", remote, "--name", _free_name(project_name(remote)))
+    return FirstLook(projects.filter(remote_url__in={remote, repository}).latest("pk").pk)
+
+
+class FirstLook:
+    """Waits for the first fetch of a project, to say which flow policy was guessed, or what went wrong."""
+
+    def __init__(self, pk: int) -> None:
+        self.pk = pk
+
+    def __call__(self, address: str) -> str:
+        """What to say about it; empty while there is nothing to say yet."""
+        project = apps.get_model("releases", "Project").objects.filter(pk=self.pk).first()
+        if project is None:
+            return f"Project {self.pk} is gone."
+        if project.error_text and not project.fetched_at:
+            return f"{project.name}: {project.error_text} It is tried again by itself."
+        if not project.judged_at:
+            return ""
+        guessed = apps.get_model("releases", "Event").objects.filter(project_id=self.pk, kind="policy.guessed").last()
+        owed = project.verdicts.filter(owed=True).values("fix").distinct().count()
+        lines = [
+            f"{project.name}: {owed} owed. {guessed.why if guessed else ''}".rstrip(),
+            f"  production: {', '.join(project.policy.get('production', []))}",
+            f"  must have every fix: {', '.join(project.policy.get('targets', []))}",
+            f"  Change this at {address}/projects/{project.slug}/settings/",
+        ]
+        return "\n".join(lines)
 
 
 def _free_name(wanted: str) -> str:

@@ -39,6 +39,9 @@ class Supervisor:
         self.address = shown_address(setup.host, setup.port)
         self.lock = RunLock(setup.data_dir / "run" / "serve.lock")
         self.children: list[Child] = []
+        self.news: Callable[[str], str] | None = None
+        """Asked every second, with the address, until it has something to say."""
+        self._news_at = 0.0
         self._asked = 0
         self._guard: Guard | None = None
 
@@ -71,6 +74,7 @@ class Supervisor:
                 self.console.say(greeting)
             while not self._asked:
                 self._look()
+                self._tell_news()
                 time.sleep(TICK_SECONDS)
         except (StopAsked, KeyboardInterrupt):
             signal.signal(signal.SIGINT, self._on_signal)
@@ -123,6 +127,14 @@ class Supervisor:
             elif session is None and time.monotonic() >= child.start_at:
                 self._start(child)
                 self.console.say("started again.", child.program.name)
+
+    def _tell_news(self) -> None:
+        if self.news is None or time.monotonic() < self._news_at:
+            return
+        self._news_at = time.monotonic() + 1.0
+        if text := self.news(self.address):
+            self.console.say(text)
+            self.news = None
 
     def _report_end(self, child: Child, code: int, last: list[str]) -> None:
         how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"

@@ -50,7 +50,7 @@ class Serving:
     def said(self) -> str:
         return "\n".join(self.lines)
 
-    def wait_for(self, check: Callable[[], Any], seconds: float = 30.0) -> Any:
+    def wait_for(self, check: Callable[[], Any], seconds: float = 60.0) -> Any:
         """What `check` gives as soon as it gives something; fails with everything that was said."""
         deadline = time.monotonic() + seconds
         while not (found := check()):
@@ -58,7 +58,7 @@ class Serving:
             time.sleep(0.03)
         return found
 
-    def wait_for_words(self, words: str, seconds: float = 30.0) -> None:
+    def wait_for_words(self, words: str, seconds: float = 60.0) -> None:
         self.wait_for(lambda: words in self.said, seconds)
 
     def ready(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class Serving:
             return {}
 
     def wait_until_ready(self) -> None:
-        self.wait_for(lambda: self.ready().get("status") == "ready", 60)
+        self.wait_for(lambda: self.ready().get("status") == "ready", 120)
 
     def processes(self) -> dict[int, str]:
         """Every living process that has this data folder in its environment: id and command line."""
@@ -93,7 +93,7 @@ class Serving:
     def signal(self, number: int = signal.SIGINT) -> None:
         self.process.send_signal(number)
 
-    def stopped(self, seconds: float = 15.0) -> int:
+    def stopped(self, seconds: float = 20.0) -> int:
         """Its exit code, once it has ended by itself."""
         return self.process.wait(seconds)
 

@@ -97,7 +97,7 @@ def test_killed_supervisor_leaves_nothing_behind(start: Start, kind: str) -> Non
     serving = start(kind)
     assert len(serving.processes()) >= 3
     serving.signal(signal.SIGKILL)
-    serving.wait_for(lambda: not serving.processes(), 5)
+    serving.wait_for(lambda: not serving.processes(), 10)
 
 
 def test_killed_supervisor_can_be_started_again_at_once(start: Start) -> None:
@@ -132,4 +132,4 @@ def test_lost_guard_is_replaced(start: Start) -> None:
     os.kill(guard, signal.SIGKILL)
     serving.wait_for(lambda: any("sessions.py" in line for pid, line in serving.processes().items() if pid != guard))
     serving.signal(signal.SIGKILL)
-    serving.wait_for(lambda: not serving.processes(), 5)
+    serving.wait_for(lambda: not serving.processes(), 10)

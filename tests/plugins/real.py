@@ -35,7 +35,7 @@ from hotfixdash.supervisor import sessions
 from hotfixdash.supervisor.broker import answers, server_command, wait_until_it_answers
 from tests.plugins.needs import find_chromium
 
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 CHROMIUM_FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",

@@ -37,7 +37,7 @@ class Command(BaseCommand):
         os.environ["DATA_DIR"] = str(settings.DATA_DIR)
 
         def prepared() -> str:
-            self._prepare(console, options)
+            supervisor.news = self._prepare(console, options)
             greeting = prepare.greeting(supervisor.address)
             # The programs have connections of their own.
             connections.close_all()
@@ -66,11 +66,12 @@ class Command(BaseCommand):
             git_processes=settings.GIT_WORKER_PROCESSES,
         )
 
-    def _prepare(self, console: Console, options: dict[str, Any]) -> None:
+    def _prepare(self, console: Console, options: dict[str, Any]) -> prepare.FirstLook | None:
         if not options["no_prepare"]:
             prepare.prepare_database(console)
             prepare.prepare_static()
         if options["track"]:
-            prepare.prepare_project(options["track"], console)
-        elif not options["no_demo"]:
+            return prepare.prepare_project(options["track"])
+        if not options["no_demo"]:
             prepare.prepare_demo(console)
+        return None
