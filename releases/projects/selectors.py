@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max, Q, QuerySet, Sum
 from django.db.models.fields.json import KT
 
 from releases.ledger.models import Event
@@ -72,6 +72,21 @@ def project_rows(projects: QuerySet[Project]) -> list[ProjectRow]:
         row |= {"tag": tag or "", "tagged_at": tagged or seen}
         rows.append(ProjectRow(pk, name, slug, preset or "gitflow", hours, **row))
     return rows
+
+
+def stamp(projects: QuerySet[Project]) -> tuple[Any, ...]:
+    """Changes when another set of projects is seen, or one of them was read, judged, or failed. One query."""
+    told = projects.order_by().aggregate(
+        n=Count("pk"), ids=Sum("pk"), read=Max("fetched_at"), judged=Max("judged_at"), known=Count("judged_at"),
+        failures=Sum("failures"), silent=Max("error_since"), live=Sum("production_release"),
+    )  # fmt: skip
+    return tuple(told.values())
+
+
+def active_stamp(projects: QuerySet[Project]) -> tuple[Any, ...]:
+    """Changes when a look at one of the projects' remotes is asked for, starts or ends. One query."""
+    runs = FetchRun.objects.filter(state__in=ACTIVE, project__in=projects.order_by().values("pk"))
+    return tuple(runs.aggregate(n=Count("pk"), ids=Sum("pk"), running=Count("started_at")).values())
 
 
 def active_runs(projects: QuerySet[Project] | list[int]) -> dict[int, tuple[str, str]]:

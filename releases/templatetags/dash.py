@@ -10,13 +10,12 @@ from functools import lru_cache
 from typing import Any
 
 from django import template
-from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from releases.evidence.verdicts import Code
-from releases.views import words
+from releases.views import icons, words
 from releases.views.frame import Frame
 
 register = template.Library()
@@ -28,14 +27,9 @@ def frame(context: template.Context) -> Frame:
     return Frame(context)
 
 
-@register.simple_tag
-@lru_cache(maxsize=512)
-def icon(name: str, css: str = "") -> SafeString:
-    """`{% icon "git-merge" %}`, `{% icon "x" "i--sm" %}`: decoration only, the words stand beside it."""
-    classes = f"i {css}" if css else "i"
-    return format_html(
-        '<svg class="{}" aria-hidden="true"><use href="{}#i-{}"/></svg>', classes, static("icons/sprite.svg"), name
-    )
+register.simple_tag(icons.icon, name="icon")
+icon = icons.icon
+"""`{% icon "git-merge" %}`, `{% icon "x" "i--sm" %}`."""
 
 
 @register.simple_tag

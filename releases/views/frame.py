@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import get_script_prefix, reverse
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 
 from hotfixdash.accounts.roles import Act
 from releases.policies import overview
 from releases.projects.models import Project
 
 from .access import may
+from .icons import icon
 
 SWITCHER = 12
 """Projects offered in the header; the others are on the projects page."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tab:
-    label: str
-    icon: str
-    url: str
-    current: bool
-    count: int = 0
+@lru_cache(maxsize=256)
+def _address(name: str, prefix: str) -> str:
+    return reverse(name)
+
+
+def address(name: str) -> str:
+    """The address of a page that takes no arguments, resolved once."""
+    return _address(name, get_script_prefix())
 
 
 class Frame:
-    """Read by base.html. Everything is looked up when it is asked for, once per page.
+    """Read by base.html. Everything is looked up when it is asked for, once per page, and built without templates:
+    it stands around every page, and links in it are many.
 
     A view may hand over what it knows already: `project` (the one the page is about), `nav_projects`
-    (rows with `name` and `slug`, by name) and `nav_owed` (fixes owed).
+    (rows with `name` and `slug`, by name, one more than is shown when there are more) and `nav_owed` (fixes owed).
     """
 
     def __init__(self, context: Any) -> None:
         self.context = context
         self.request: HttpRequest | None = context.get("request")
+        self.url = address
 
     @cached_property
     def theme(self) -> str:
@@ -50,23 +55,16 @@ class Frame:
         return project if getattr(project, "slug", None) else None
 
     @cached_property
-    def projects(self) -> list[Any]:
-        """The first projects by name that this person may see."""
+    def _projects(self) -> list[tuple[str, str]]:
+        """Name and slug of the first projects by name that this person may see."""
         given = self.context.get("nav_projects")
         if given is not None:
-            return list(given[: SWITCHER + 1])
+            rows = given[: SWITCHER + 1]
+            return [(row["name"], row["slug"]) if isinstance(row, dict) else (row.name, row.slug) for row in rows]
         if self.request is None:
             return []
         seen = Project.objects.seen_by(self.request.user).order_by("name")
-        return list(seen.values("name", "slug")[: SWITCHER + 1])
-
-    @cached_property
-    def switcher(self) -> list[Any]:
-        return self.projects[:SWITCHER]
-
-    @cached_property
-    def more_projects(self) -> bool:
-        return len(self.projects) > SWITCHER
+        return list(seen.values_list("name", "slug")[: SWITCHER + 1])
 
     @cached_property
     def owed(self) -> int:
@@ -82,26 +80,54 @@ class Frame:
         return self.request is not None and may(self.request, Act.MANAGE)
 
     @cached_property
-    def tabs(self) -> list[Tab]:
-        """Only the pages that exist, in the scope the visitor is in."""
-        rows = [
-            ("overview", "Overview", "layout-dashboard", "overview", "project-overview", 0),
-            ("matrix", "Merge-back", "git-merge", "matrix-all", "matrix", self.owed),
-            ("releases", "Releases", "tag", "releases-all", "releases", 0),
-            ("projects", "Projects", "list", "projects", "", 0),
+    def switcher(self) -> SafeString:
+        """Links to the overviews."""
+        base, current = address("releases:projects"), self.project.slug if self.project else ""
+        here = ' aria-current="true"'
+        parts = [f'<a href="{address("releases:overview")}"{"" if current else here}>All projects</a>']
+        parts += [
+            f'<a href="{base}{slug}/"{here if slug == current else ""}>{escape(name)}</a>'
+            for name, slug in self._projects[:SWITCHER]
         ]
-        current = self.context.get("tab", "")
-        tabs = []
-        for key, label, icon, everywhere, inside, count in rows:
-            url = self._url(everywhere, inside)
-            if url:
-                tabs.append(Tab(label, icon, url, key == current, count))
-        return tabs
+        if len(self._projects) > SWITCHER:
+            parts.append(f'<a class="menu-end" href="{base}">More projects</a>')
+        return mark_safe("".join(parts))  # noqa: S308 - slugs hold no markup, names are escaped
 
-    def _url(self, everywhere: str, inside: str) -> str:
-        try:
-            if self.project and inside:
-                return reverse(f"releases:{inside}", args=[self.project.slug])
-            return reverse(f"releases:{everywhere}")
-        except NoReverseMatch:
-            return ""
+    def _rows(self) -> list[tuple[str, str, str, str, int]]:
+        """Key, label, icon, address and count of every tab, in the scope that the page is in."""
+        base = f"{address('releases:projects')}{self.project.slug}/" if self.project else get_script_prefix()
+        return [
+            ("overview", "Overview", "layout-dashboard", base, 0),
+            ("matrix", "Merge-back", "git-merge", f"{base}merge-back/", self.owed),
+            ("releases", "Releases", "tag", f"{base}releases/", 0),
+            ("projects", "Projects", "list", address("releases:projects"), 0),
+        ]
+
+    def _current(self, key: str) -> str:
+        return ' aria-current="page"' if key == self.context.get("tab") else ""
+
+    @cached_property
+    def tabs(self) -> SafeString:
+        """The tabs of a wide screen."""
+        return mark_safe(  # noqa: S308 - words and addresses of our own
+            "".join(
+                f'<a href="{url}"{self._current(key)}>{label}{_count(count, " ")}</a>'
+                for key, label, _icon, url, count in self._rows()
+            )
+        )
+
+    @cached_property
+    def bottom(self) -> SafeString:
+        """The bar of a phone."""
+        rows = [*self._rows(), ("search", "Search", "search", address("releases:search"), 0)]
+        return mark_safe(  # noqa: S308 - words and addresses of our own
+            "".join(
+                f'<a href="{url}"{self._current(key)}><span class="bn-i">{icon(name, "i--lg")}{_count(count)}</span>'
+                f"{label}</a>"
+                for key, label, name, url, count in rows
+            )
+        )
+
+
+def _count(number: int, before: str = "") -> str:
+    return f'{before}<span class="count count--owed">{number}</span>' if number else ""

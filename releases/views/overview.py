@@ -23,6 +23,7 @@ from releases.projects.selectors import ProjectRow
 
 from . import fetching, links, live_part
 from .access import get_project, may, open_to_visitors, require
+from .frame import SWITCHER
 from .kept import kept
 from .overview_page import Asked, OverviewPage
 
@@ -32,14 +33,19 @@ def overview(request: HttpRequest) -> HttpResponse:
     """Everything that this person may see, answer first."""
     everything = bool(getattr(request.user, "is_superuser", False) or getattr(request.user, "all_projects", False))
     topics = live_part.stamped(live.OVERVIEW)
-    rows = _rows(Project.objects.seen_by(request.user))
+    projects = Project.objects.seen_by(request.user)
     asked = _asked(request)
 
     def context() -> dict[str, Any]:
+        rows = _rows(projects)
         debt = owed.debt([row.pk for row in rows], everything=everything)
-        return {"page": OverviewPage(rows, debt, asked, one=False), "topics": topics, "owed": debt.act}
+        nav = [{"name": row.name, "slug": row.slug} for row in rows[: SWITCHER + 1]]
+        page = OverviewPage(rows, debt, asked, one=False)
+        return {"page": page, "topics": topics, "fact": {"nav_owed": debt.act, "nav_projects": nav}}
 
-    return _answer(request, rows, asked, topics, context, {"nav_projects": rows})
+    # Whoever may see everything sees the same; for anybody else the part is their own.
+    who = "everything" if everything else request.user.pk
+    return _answer(request, projects, (who, asked, topics), context, {})
 
 
 @open_to_visitors
@@ -48,21 +54,22 @@ def project_overview(request: HttpRequest, slug: str) -> HttpResponse:
     """The same for one project."""
     project = get_project(request, slug)
     topics = live_part.of_project(project.pk)
-    rows = _rows(Project.objects.filter(pk=project.pk))
     asked = _asked(request)
+    projects = Project.objects.filter(pk=project.pk)
 
     def context() -> dict[str, Any]:
+        rows = _rows(projects)
         debt = owed.debt([project.pk])
         return {
             "page": OverviewPage(rows, debt, asked, one=True),
-            "owed": debt.act,
+            "fact": {"nav_owed": debt.act},
             "project": project,
             "topics": topics,
             "release_url": links.release(slug, rows[0].tag),
             "shipped": _before(project, rows[0].tag),
         }
 
-    return _answer(request, rows, asked, topics, context, {"project": project})
+    return _answer(request, projects, (asked, topics), context, {"project": project})
 
 
 def _rows(projects: QuerySet[Project]) -> list[ProjectRow]:
@@ -89,9 +96,8 @@ def _before(project: Project, current: str) -> list[dict[str, Any]]:
 
 def _answer(
     request: HttpRequest,
-    rows: list[ProjectRow],
-    asked: Asked,
-    topics: str,
+    projects: QuerySet[Project],
+    key: tuple[object, ...],
     context: Callable[[], dict[str, Any]],
     extra: dict[str, object],
 ) -> HttpResponse:
@@ -102,15 +108,13 @@ def _answer(
         "may_settle": may(request, Act.SETTLE),
         "may_edit": may(request, Act.EDIT_POLICY),
     }
-    # The rows hold who may see what, and when each project was read and judged last: a change makes another key.
-    key = (rows, asked, topics, acts, get_script_prefix())
-    part, owing = kept(request, "releases/_overview.html", key, lambda: context() | acts, "owed")
+    # Who may see what, when a project was read and judged last, and what is under way: a change makes another key.
+    whole = (*key, acts, selectors.stamp(projects), selectors.active_stamp(projects), get_script_prefix())
+    part, known = kept(request, "releases/_overview.html", whole, lambda: context() | acts)
     if request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request"):
         response = HttpResponse(part)
     else:
-        response = render(
-            request, "releases/overview.html", {"tab": "overview", "part": part, "nav_owed": owing, **extra}
-        )
+        response = render(request, "releases/overview.html", {"tab": "overview", "part": part, **known, **extra})
     patch_vary_headers(response, ["HX-Request"])
     return response
 
