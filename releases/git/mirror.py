@@ -31,6 +31,8 @@ LISTING_TIMEOUT = 60.0
 LOCK_WAIT = 30.0
 """Seconds to wait for another writer."""
 _SALVAGED = 500
+_ALWAYS = (("fetch.unpackLimit", "1"),)
+"""What comes in stays one pack: a transfer that fails leaves one draft to sweep, not thousands of loose objects."""
 _INCOMPLETE = (
     "The repository there is incomplete: it is a partial clone or lacks objects, and cannot give them on. "
     "Fetch its missing objects there, or track the repository it was cloned from."
@@ -108,20 +110,14 @@ class Mirror:
         The address is checked first, so that a refused one touches neither disk nor network.
         """
         start = time.monotonic()
-        checked = self.policy.check(self.remote_url)
-        with _disk_errors(), self._locked() as lock:
-            self._sweep()
-            exists = self.path.exists()
-            broken = exists and mirror_upkeep.damaged(self.path)
-            with lend(self.credential, checked, self._known_hosts, operator=self.policy.operator) as loan:
-                work = _Work(checked, loan, lock, self.timeout, self.listing_timeout)
-                if exists and not broken:
-                    try:
-                        return self._update(work, start)
-                    except GitError as error:
-                        if error.retry or not mirror_upkeep.damaged(self.path):
-                            raise
-                return self._create(work, start)
+        with self._working() as work:
+            if self.path.exists() and not mirror_upkeep.damaged(self.path):
+                try:
+                    return self._update(work, start)
+                except GitError as error:
+                    if error.retry or not mirror_upkeep.damaged(self.path):
+                        raise
+            return self._create(work, start)
 
     def repair(self) -> FetchResult:
         """Make the mirror anew beside the old one and put it in its place, keeping what can be saved of old tips.
@@ -129,11 +125,8 @@ class Mirror:
         For damage that only shows when objects are read; readers see the old one until the new one is complete.
         """
         start = time.monotonic()
-        checked = self.policy.check(self.remote_url)
-        with _disk_errors(), self._locked() as lock:
-            self._sweep()
-            with lend(self.credential, checked, self._known_hosts, operator=self.policy.operator) as loan:
-                return self._create(_Work(checked, loan, lock, self.timeout, self.listing_timeout), start)
+        with self._working() as work:
+            return self._create(work, start)
 
     def maintain(self) -> bool:
         """Upkeep that nobody waits for: path filters in the commit-graph, few packs. True when something was done."""
@@ -201,6 +194,26 @@ class Mirror:
                 continue  # damaged together with the rest
         return old
 
+    @contextmanager
+    def _working(self) -> Iterator[_Work]:
+        """The address checked, the lock held, the folder tidy, the credential at hand."""
+        checked = self.policy.check(self.remote_url)
+        with (
+            _disk_errors(), self._locked() as lock, self._swept(),
+            lend(self.credential, checked, self._known_hosts, operator=self.policy.operator) as loan,
+        ):  # fmt: skip
+            yield _Work(checked, loan, lock, self.timeout, self.listing_timeout)
+
+    @contextmanager
+    def _swept(self) -> Iterator[None]:
+        """Begin from a tidy folder, and leave one when it goes wrong: a full disk is not kept full by our drafts."""
+        self._sweep()
+        try:
+            yield
+        except GitError:
+            self._sweep()
+            raise
+
     def _sweep(self) -> None:
         """Finish or undo what a killed worker began. Only with the lock held."""
         if self._former.exists():
@@ -264,8 +277,9 @@ class _Work:
         env = dict(self.loan.env)
         if self.checked.protocol == "file":
             env["GIT_CONFIG_GLOBAL"] = serving_config()
+        config = [*_ALWAYS, *self.checked.config(), *self.loan.config]
         return runner.run(
-            args, git_dir=git_dir, timeout=timeout, env=env, config=[*self.checked.config(), *self.loan.config],
+            args, git_dir=git_dir, timeout=timeout, env=env, config=config,
             protocols=[self.checked.protocol], secrets=self.loan.secrets, guarded=True, pass_fds=(self.lock,),
         )  # fmt: skip
 
@@ -317,7 +331,7 @@ class _Work:
         runner.run(
             ["fetch", *quiet, "--", str(source), spec],
             git_dir=folder, timeout=self.timeout, protocols=["file"], env={"GIT_CONFIG_GLOBAL": serving_config()},
-            guarded=True, pass_fds=(self.lock,),
+            config=_ALWAYS, guarded=True, pass_fds=(self.lock,),
         )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import ipaddress
 import os
 import re
 import socket
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\Z")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.-]*::")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+LOOK_UP_TIMEOUT = 10.0
+"""Seconds in which a host name must be found."""
 _PORTS = {"https": 443, "http": 80, "ssh": 22}
 
 
@@ -66,9 +69,30 @@ class Checked:
 
 
 def resolve_host(host: str) -> Sequence[str]:
-    """Every address of a host name, numeric spellings (decimal, hex, octal) included. Raises OSError."""
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
+    """Every address of a host name, numeric spellings (decimal, hex, octal) included. Raises OSError.
+
+    The system's look-up has no bound on time, so it runs aside; a page or a worker does not wait for it for ever.
+    """
+    found: list[str] = []
+    failed: list[BaseException] = []
+
+    def look_up() -> None:
+        try:
+            for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM):
+                found.append(str(entry[4][0]).partition("%")[0])
+        except (OSError, UnicodeError) as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=look_up, daemon=True)
+    thread.start()
+    thread.join(LOOK_UP_TIMEOUT)
+    if failed or not found:
+        raise OSError(f"no address for {host}")
+    return list(dict.fromkeys(found))
+
+
+def _behind_proxy() -> bool:
+    return any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"))
 
 
 def _is_numeric(host: str) -> bool:
@@ -174,13 +198,14 @@ class RemotePolicy:
 
     `roots` are local folders below which repositories may be tracked; `private_hosts` are host names or networks
     (CIDR) on private addresses that may be named, also by http; `operator` is the command line of whoever runs the
-    installation: any local path, private addresses too. `through_proxy`: names are resolved by a proxy.
+    installation: any local path, private addresses too. `through_proxy`: https goes through a proxy, which then looks
+    up the names that are unknown here.
     """
 
     roots: tuple[str, ...] = ()
     private_hosts: tuple[str, ...] = ()
     operator: bool = False
-    through_proxy: bool = False
+    through_proxy: bool = field(default_factory=_behind_proxy)
     resolver: Resolver = field(default=resolve_host, compare=False)
 
     def check(self, text: str) -> Checked:
@@ -195,10 +220,12 @@ class RemotePolicy:
         return Checked(url, remote.protocol, remote.host, remote.port, tuple(addresses))
 
     def _check_addresses(self, remote: Remote) -> list[str]:
+        if self.operator and remote.protocol == "ssh":
+            return []  # the operator's own ssh configuration may know the name
         try:
             addresses = list(self.resolver(remote.host))
         except (OSError, UnicodeError):
-            if self.through_proxy:
+            if self.through_proxy and remote.protocol == "https":
                 return []
             raise Unreachable(
                 f"The host name {shown(remote.host)} is not known. Check the address; it is tried again."

@@ -147,7 +147,7 @@ class TestServerAnswers:
                 mirror.fetch()
             assert error.value.code == "timed-out"
             assert not mirror.exists
-        assert not children()
+        assert wait_for(lambda: not children())
 
 
 FAKE_SSH = """#!/bin/sh
