@@ -84,6 +84,8 @@ class Declaring:
                 match.authored = same_hand(commit, other)
                 matches[declaration.sha] = match
                 named.append((other, match.similarity))
+        for match in seen.declared:
+            matches.setdefault(match.sha, match)
         seen.declared = sorted(matches.values(), key=lambda m: (not corroborated(m), -(m.similarity or 0.0)))
         best = self.history.known(seen.likely[0].sha) if seen.likely else None
         if outvoted(named, commit, best):

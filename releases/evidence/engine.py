@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from .history import History
 from .judging import Judging
+from .resuming import Resuming, snapshot_of
 from .rules import judge_fix
+from .snapshot import Snapshot, snapshot_key
 from .store import FactStore
 from .verdicts import FixVerdict
 
@@ -33,6 +35,25 @@ class Engine:
         self.history = history
         self.store = store
         self.options = options
+        history.store = store
+        self._snapshots: dict[str, Snapshot] = {}
+        for target in history.targets if store else ():
+            self._load(target)
+
+    def _load(self, target: str) -> None:
+        """Take up what an earlier run kept, so that whoever asks for metadata does not wait for git."""
+        data = self.store.judgement(self._key(target)) if self.store else None
+        if data is None:
+            return
+        try:
+            snapshot = Snapshot.from_data(data)
+        except (ValueError, TypeError, LookupError):
+            return
+        self._snapshots[target] = snapshot
+        self.history.adopt(snapshot.facts)
+
+    def _key(self, target: str) -> bytes:
+        return snapshot_key(target, self.options.mask_trailers, self.options.ignore_commits)
 
     def judge(self, groups: Sequence[Sequence[str]]) -> dict[str, list[FixVerdict]]:
         """Verdicts by target (as typed), one for each group of commits, in the order of the groups.
@@ -45,11 +66,24 @@ class Engine:
         if self.options.progress:
             self.options.progress(f"Judging against {target}")
         shas = list(dict.fromkeys(sha for group in groups for sha in group))
-        judging = Judging(self.history, target, shas, self.options.mask_trailers, self.options.ignore_commits)
-        commits = judging.commits()
+        judging = self._observed(shas, target)
+        commits = judging.verdicts()
         squashed = judging.squashed_groups(groups, commits)
         verdicts = []
         for number, group in enumerate(groups):
             verdict = judge_fix([commits[sha] for sha in group], target, squashed.get(number, ()))
             verdicts.append(judging.dated(verdict))
+        if self.store is not None:
+            self.store.keep_judgement(self._key(target), snapshot_of(judging).as_data)
         return verdicts
+
+    def _observed(self, shas: Sequence[str], target: str) -> Judging:
+        options = self.options
+        snapshot = self._snapshots.pop(target, None)
+        if snapshot is not None:
+            resuming = Resuming(self.history, target, shas, options.mask_trailers, options.ignore_commits, snapshot)
+            if resuming.resume():
+                return resuming
+        judging = Judging(self.history, target, shas, options.mask_trailers, options.ignore_commits)
+        judging.observe()
+        return judging

@@ -13,6 +13,7 @@ from releases.git import objects
 from .facts import Facts
 from .gather import Reader
 from .graph import CommitGraph
+from .store import FactStore
 
 ROOTS = 400
 """Forks of production whose common ground is looked for."""
@@ -26,9 +27,11 @@ class History:
 
     def __init__(self, git_dir: Path | str, production: Mapping[str, str], targets: Mapping[str, str]) -> None:
         self.git_dir = Path(git_dir)
-        self.production = dict(production)
-        self.targets = dict(targets)
+        self.production = {name: str(sha) for name, sha in production.items()}
+        self.targets = {name: str(sha) for name, sha in targets.items()}
         self.reader = Reader(self.git_dir)
+        self.store: FactStore | None = None
+        """Where facts are looked for before git is asked, and kept afterwards."""
         self._facts: dict[str, Facts] = {}
         self._parents: dict[str, tuple[str, ...]] = {}
         self._walks: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
@@ -92,6 +95,24 @@ class History:
         """Merges among all commits walked so far."""
         return [sha for sha, parents in self._parents.items() if len(parents) > 1]
 
+    def pushed(self, target: str, before: str) -> list[str] | None:
+        """Commits that came to this target since it stood at `before`, those of production left out.
+
+        None when it did not simply move forward.
+        """
+        tip = self.targets[target]
+        if tip == before:
+            return []
+        came = []
+        revisions = [f"{before}...{tip}", *(f"^{sha}" for sha in self.production.values())]
+        for line in objects.walk(self.git_dir, revisions, "--parents", "--topo-order", "--left-right"):
+            side, sha, *parents = line[0], *line[1:].split(" ")
+            if side == "<":
+                return None
+            came.append(sha)
+            self._parents[sha] = tuple(parents)
+        return came
+
     def contains(self, target: str, sha: str) -> bool:
         """Whether this target (a name) has a commit in its history. Cheap for commits of production and targets."""
         return self.reaches(self.targets[target], sha)
@@ -145,8 +166,15 @@ class History:
     def prefetch(self, shas: Iterable[str], *, bodies: bool = True) -> None:
         """Read metadata of many commits at once, those that are not known yet."""
         wanted = [sha for sha in dict.fromkeys(shas) if sha not in self._facts]
+        if wanted and self.store is not None:
+            kept = self.store.facts(wanted)
+            self._facts.update((sha, facts) for sha, facts in kept.items() if facts.body is not None or not bodies)
+            wanted = [sha for sha in wanted if sha not in self._facts]
         if wanted:
-            self._facts.update(self.reader.facts(wanted, bodies=None if bodies else frozenset()))
+            read = self.reader.facts(wanted, bodies=None if bodies else frozenset())
+            self._facts.update(read)
+            if self.store is not None:
+                self.store.keep_facts(read.values())
 
     def commit(self, sha: str) -> Facts:
         """Metadata of one commit (`prefetch` first where there are many). Raises KeyError when it cannot be read."""

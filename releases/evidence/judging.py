@@ -37,12 +37,21 @@ class Judging:
         self.patches = Patches(history.git_dir, history.reader)
         self.observed: dict[str, Observed] = {}
         self.pool = Pool([], [])
+        self.undoings: list[tuple[str, str]] = []
+        self.squashed: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def commits(self) -> dict[str, CommitVerdict]:
         """The verdict on each commit in question."""
+        self.observe()
+        return self.verdicts()
+
+    def verdicts(self) -> dict[str, CommitVerdict]:
+        return {sha: judge_commit(seen) for sha, seen in self.observed.items()}
+
+    def observe(self) -> None:
+        """Look at every commit in question against all that the target has."""
         history = self.history
-        lacking = set(history.lacking(self.target))
-        here = [sha for sha in self.shas if sha in lacking or not history.contains(self.target, sha)]
+        here = self._lacked()
         outside = set(here)
         self.observed = {sha: Observed(sha, in_target=sha not in outside) for sha in self.shas}
         pool = self._pool_shas()
@@ -50,11 +59,21 @@ class Judging:
         candidates = [facts for sha in here if (facts := self._readable(sha)) is not None]
         others = [facts for sha in pool if sha not in self.ignored and (facts := history.known(sha)) is not None]
         self.pool = Pool(candidates, others)
-        self._counterparts([facts for facts in candidates if not facts.is_merge])
-        self._merges([facts for facts in candidates if facts.is_merge])
-        Undoing(history, self.patches, self._of_production(candidates), others).look(self.observed)
+        self.compare(candidates)
+        undoing = Undoing(history, self.patches, self._of_production(candidates), others)
+        undoing.look(self.observed)
+        self.undoings = undoing.undoings.pairs()
         self._cut_off()
-        return {sha: judge_commit(seen) for sha, seen in self.observed.items()}
+
+    def _lacked(self) -> list[str]:
+        """Those of the commits in question that the target does not have."""
+        lacking = set(self.history.lacking(self.target))
+        return [sha for sha in self.shas if sha in lacking or not self.history.contains(self.target, sha)]
+
+    def compare(self, candidates: Sequence[Facts], *, trailers: bool = True) -> None:
+        """Look for counterparts of these commits in the pool."""
+        self._counterparts([facts for facts in candidates if not facts.is_merge], trailers=trailers)
+        self._merges([facts for facts in candidates if facts.is_merge])
 
     def _pool_shas(self) -> list[str]:
         """Target commits that may be counterparts: those production lacks, and common ones beside the fixes."""
@@ -83,11 +102,11 @@ class Judging:
         seen.empty = facts.empty and not facts.is_merge
         return facts
 
-    def _counterparts(self, candidates: Sequence[Facts]) -> None:
+    def _counterparts(self, candidates: Sequence[Facts], *, trailers: bool) -> None:
         Identity(self.pool, self.patches, self.observed).look(candidates)
         left = [commit for commit in candidates if not self._settled(commit.sha)]
         look_for_names(self.pool, self.patches, left, self.observed)
-        if not self.masked:
+        if trailers and not self.masked:
             declaring = Declaring(self.history, self.tip, self.pool, self.patches, self.ignored)
             declaring.look(candidates, left, self.observed)
         left = [commit for commit in left if commit.header and not self._found(commit.sha)]
@@ -166,9 +185,12 @@ class Judging:
         for number, group in enumerate(groups):
             if len(group) < 2 or all(commits[sha].settled for sha in group):
                 continue
+            if tuple(group) in self.squashed:
+                found[number] = self.squashed[tuple(group)]
+                continue
             facts = [known for sha in group if (known := self.history.known(sha)) is not None]
             if len(facts) == len(group) and (held := self._squash_of(group, facts)):
-                found[number] = held
+                found[number] = self.squashed[tuple(group)] = held
         return found
 
     def _squash_of(self, group: Sequence[str], facts: Sequence[Facts]) -> tuple[str, ...]:

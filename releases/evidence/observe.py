@@ -94,7 +94,7 @@ class Identity:
         self.observed = observed
 
     def look(self, commits: Sequence[Facts]) -> None:
-        left = [commit for commit in commits if commit.header and not self._same_blobs(commit)]
+        left = [commit for commit in commits if self.pool.same_header(commit) and not self._same_blobs(commit)]
         hits = {commit.sha: self._agreeing(commit) for commit in left}
         self.patches.measure({c.sha: c for commit in left for c in (commit, *hits[commit.sha])}.values())
         for commit in left:
@@ -116,7 +116,7 @@ class Identity:
     def _same_blobs(self, commit: Facts) -> bool:
         seen = self.observed[commit.sha]
         found = sorted(self.pool.same_raw(commit), key=lambda o: closeness(commit, o), reverse=True)
-        seen.same_patch = [Match(o.sha, (Evidence.PATCH_ID,), 1.0, 1.0, 1.0, agree(commit, o)) for o in found]
+        seen.same_patch += [Match(o.sha, (Evidence.PATCH_ID,), 1.0, 1.0, 1.0, agree(commit, o)) for o in found]
         return bool(found)
 
     def _agreeing(self, commit: Facts) -> list[Facts]:
@@ -160,6 +160,9 @@ def measured(patches: Patches, commit: Facts, other: Facts, evidence: tuple[Evid
     return match
 
 
+_BOTH = {Evidence.AUTHOR_DATE, Evidence.SUBJECT}
+
+
 def look_for_names(pool: Pool, patches: Patches, commits: Sequence[Facts], observed: Mapping[str, Observed]) -> None:
     """Likely counterparts by author and date, then by subject; patches are read only where those leave a doubt."""
     hits: list[tuple[Facts, list[Hit]]] = []
@@ -175,7 +178,9 @@ def look_for_names(pool: Pool, patches: Patches, commits: Sequence[Facts], obser
         matches = [(match, hit) for match, hit in matches if _believable(commit, match, hit)]
         matches.sort(key=lambda item: _rank(commit, *item), reverse=True)
         seen = observed[commit.sha]
-        seen.likely = [match for match, _ in matches] + seen.likely
+        known = {match.sha for match, _ in matches}
+        merged = [match for match, _ in matches] + [match for match in seen.likely if match.sha not in known]
+        seen.likely = sorted(merged, key=lambda match: not set(match.evidence) >= _BOTH)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,24 @@ from .undone import ShaIndex, Undoings, said_undoings, titled_undoings
 class Undoing:
     """Reverts of one run of judgement. `candidates` are of production, `pool` of the target."""
 
-    def __init__(self, history: History, patches: Patches, candidates: Sequence[Facts], pool: Sequence[Facts]) -> None:
+    def __init__(
+        self,
+        history: History,
+        patches: Patches,
+        candidates: Sequence[Facts],
+        pool: Sequence[Facts],
+        earlier: Iterable[tuple[str, str]] = (),
+        new: frozenset[str] | None = None,
+    ) -> None:
+        """`earlier` are pairs noted by an earlier run; then only what involves the commits in `new` is looked for."""
         self.history = history
         self.patches = patches
         self.candidates = list(candidates)
         self.pool = list(pool)
         self.undoings = Undoings()
+        self.new = new
+        for undone, by in earlier:
+            self.undoings.note(undone, by)
 
     def look(self, observed: Mapping[str, Observed]) -> None:
         """Note which counterparts, and which of the commits in question, were undone and by what."""
@@ -76,6 +88,12 @@ class Undoing:
     def _inverse(self, commits: Iterable[Facts], side: Sequence[Facts]) -> None:
         """Note commits of `side` that are the exact opposite of one of `commits`, made later."""
         unique = {facts.sha: facts for facts in commits if facts.header}
+        if self.new is not None:
+            side = [other for other in side if other.sha in self.new] or [
+                other for other in side if not self.new.isdisjoint(unique)
+            ]
+        if not side:
+            return
         wanted = {facts.sha: facts.inverse_header for facts in unique.values()}
         headers = set(wanted.values())
         by_header: dict[bytes, list[Facts]] = defaultdict(list)

@@ -33,6 +33,10 @@ class Undoings:
     def __contains__(self, sha: str) -> bool:
         return bool(self._by.get(sha))
 
+    def pairs(self) -> list[tuple[str, str]]:
+        """Everything noted, as (undone, by)."""
+        return [(sha, by) for sha, several in self._by.items() for by in several]
+
     def by(self, sha: str) -> list[str]:
         return list(self._by.get(sha, ()))
 

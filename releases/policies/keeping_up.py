@@ -39,12 +39,12 @@ from releases.projects.services import (
     releases_link,
     releases_record,
 )
-from releases.projects.services.mirrors import Look, facts_file, history_walk, mirror_look
+from releases.projects.services.mirrors import Glance, Look, facts_file, history_walk, mirror_fetch, mirror_look
 from releases.projects.versions import tag_version
 
 from .answer import answer
 from .flow import FlowPolicy
-from .guess import guess
+from .guess import Guess, guess
 from .names import matches
 from .question import Question, QuestionError
 from .services import Recorded, report_record
@@ -61,16 +61,20 @@ def project_refresh(run_pk: int, worker: str) -> FetchRun | None:
     run = fetch_claim(run_pk, worker)
     if run is None:
         return None
-    topic = live.project_topic(run.project_id)
-    live.publish(topic)
+    topic, in_trouble = live.project_topic(run.project_id), run.project.error_code != ""
+    if run.trigger != "timer":
+        live.publish(topic)  # Somebody may be waiting to see it begin.
     try:
         with Heartbeat(run) as heart:
             _carry_out(run, heart)
     except FetchLost as lost:
         log.warning("fetch given up: %s", lost)
-    live.publish(topic, live.OVERVIEW)
     # The project may have been removed meanwhile, and its runs with it.
-    return FetchRun.objects.filter(pk=run_pk).first()
+    ended = FetchRun.objects.filter(pk=run_pk).first()
+    # Most polls find nothing: they show in the project's own pages, and leave those of all projects alone.
+    news = ended is None or in_trouble or ended.state != FetchRun.State.DONE or ended.trigger != "timer"
+    live.publish(topic, *([live.OVERVIEW] if news or (ended and ended.refs_changed) else []))
+    return ended
 
 
 def sweep() -> list[int]:
@@ -103,37 +107,38 @@ def _carry_out(run: FetchRun, heart: Heartbeat) -> None:
 
 def _stages(run: FetchRun, heart: Heartbeat) -> None:
     heart.stage("Fetching")
-    look = mirror_look(run.project)
+    glance = mirror_fetch(run.project)
     at = timezone.now()
-    heart.stage("Reading refs")
-    project, refs_changed = _look_record(run, look, at)
-    key = judged_key(project, look)
-    verdicts_changed = 0
-    if key != project.judged_key:
-        heart.stage("Judging")
-        verdicts_changed = _judge(run, project, look, at, previews=False)
-        heart.stage("Counting releases")
-        _releases_count(run, project, look)
-        heart.stage("Trying merges")
-        verdicts_changed += _judge(run, project, look, at, previews=True)
-        with fetch_held(run):
-            Project.objects.filter(pk=project.pk).update(judged_key=key)
-    else:
+    project = Project.objects.get(pk=run.project_id)
+    refs_changed = verdicts_changed = 0
+    if judged_key(project, glance) == project.judged_key:
         # Nothing moved: the verdicts are as good now as then.
         with fetch_held(run):
-            Project.objects.filter(pk=project.pk).update(judged_at=at)
-    problem = policy_problem(FlowPolicy.from_data(project.policy), look)
+            mirror_state = {"fetched_at": at, "judged_at": at, "mirror_bytes": glance.result.bytes}
+            Project.objects.filter(pk=project.pk).update(**mirror_state)
+    else:
+        heart.stage("Reading refs")
+        project, look, refs_changed = _look_record(run, project, glance, at)
+        heart.stage("Judging")
+        verdicts_changed = _judge(run, project, glance, look, at, previews=False)
+        heart.stage("Counting releases")
+        _releases_count(run, project, glance.git_dir)
+        heart.stage("Trying merges")
+        verdicts_changed += _judge(run, project, glance, look, at, previews=True)
+        with fetch_held(run):
+            Project.objects.filter(pk=project.pk).update(judged_key=judged_key(project, glance))
+    problem = policy_problem(FlowPolicy.from_data(project.policy), glance)
     if problem is not None:
         fetch_fail(run, *problem, back_off=False)
     else:
         fetch_finish(run, refs_changed=refs_changed, verdicts_changed=verdicts_changed)
 
 
-def policy_problem(policy: FlowPolicy, look: Look) -> tuple[str, str] | None:
+def policy_problem(policy: FlowPolicy, glance: Glance) -> tuple[str, str] | None:
     """What keeps this policy from being answered for this repository: a code and a sentence, or None."""
-    if not any(ref.commit for ref in look.refs):
+    if not glance.listing:
         return "empty", "This repository has no commits yet. Push something; it is looked at again by itself."
-    branches, names = look.branches, {*look.branches, *look.tags}
+    branches, names = glance.branches, {*glance.branches, *glance.tags}
     for name in (*policy.production, *policy.targets):
         if not name.startswith("tags:") and not _GLOB.search(name) and name not in names:
             return "no-such-ref", f"There is no branch called {shown(name)} here. Push it, or edit the flow policy."
@@ -143,59 +148,60 @@ def policy_problem(policy: FlowPolicy, look: Look) -> tuple[str, str] | None:
     return None
 
 
-def judged_key(project: Project, look: Look) -> str:
-    """What verdicts stand on: every branch and tag, where history ends, the policy, and how we judge."""
-    ground = [ENGINE, look.shallow, sorted((ref.name, ref.sha) for ref in look.refs), project.policy]
+def judged_key(project: Project, glance: Glance) -> str:
+    """What verdicts stand on: every branch and tag, the policy, and how we judge."""
+    ground = [ENGINE, sorted(glance.listing.items()), project.policy]
     return hashlib.sha256(json.dumps(ground, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _look_record(run: FetchRun, look: Look, at: datetime) -> tuple[Project, int]:
-    """Refs and releases as rows; a project without a policy gets the one that its names suggest."""
+def _look_record(run: FetchRun, project: Project, glance: Glance, at: datetime) -> tuple[Project, Look, int]:
+    """Refs and releases as rows; a project without a policy gets the one that its names suggest.
+
+    Git is asked before the transaction begins: nobody else's writing waits for it.
+    """
+    look = mirror_look(project, glance)
+    guessed = guess(glance.branches, glance.tags, glance.result.head_branch) if glance.listing else None
+    policy = guessed.policy if guessed and not project.policy else FlowPolicy.from_data(project.policy)
+    in_production = production_tags(policy, glance, look)
     with fetch_held(run) as project:
         project.fetched_at, project.shallow = at, look.shallow
-        project.mirror_bytes, project.commit_count = look.size, look.commits
-        if not project.policy and look.refs:
-            _policy_guess(project, look)
+        project.mirror_bytes, project.commit_count = glance.result.bytes, look.commits
+        if guessed and not project.policy:
+            _policy_write(project, guessed)
         project.save(update_fields=["fetched_at", "shallow", "mirror_bytes", "commit_count", "policy"])
         change = refs_record(project, look.refs, look.forced, at)
-        policy = FlowPolicy.from_data(project.policy)
-        tags = [ref for ref in look.refs if ref.name.startswith("refs/tags/")]
-        releases_record(project, tags, production_tags(policy, look), policy.tag_pattern, at)
-    return project, change.total
+        tags = [ref for ref in look.refs if ref.is_tag]
+        releases_record(project, tags, in_production, policy.tag_pattern, at)
+    return project, look, change.total
 
 
-def _policy_guess(project: Project, look: Look) -> None:
-    guessed = guess(look.branches, look.tags, look.head)
+def _policy_write(project: Project, guessed: Guess) -> None:
     project.policy = guessed.policy.as_data()
     event_write("policy.guessed", project_id=project.pk, actor_name="worker", why=guessed.why, evidence=project.policy)
 
 
-def production_tags(policy: FlowPolicy, look: Look) -> set[str]:
+def production_tags(policy: FlowPolicy, glance: Glance, look: Look) -> set[str]:
     """Short names of the tags that production contains: those it consists of, and those its branches reach."""
     globs = [name.removeprefix("tags:") for name in policy.production if name.startswith("tags:")]
-    tags = {tag for tag in look.tags if matches(tag, globs)} if globs else set()
-    tips = [
-        ref.commit for ref in look.refs
-        if ref.name.startswith("refs/heads/") and ref.commit
-        and matches(ref.name.removeprefix("refs/heads/"), policy.production)
-    ]  # fmt: skip
-    return tags | tags_merged(look.git_dir, tips)
+    tags = {tag for tag in glance.tags if matches(tag, globs)} if globs else set()
+    tips = [ref.commit for ref in look.refs if ref.is_branch and ref.commit and matches(ref.short, policy.production)]
+    return tags | tags_merged(glance.git_dir, tips)
 
 
-def _judge(run: FetchRun, project: Project, look: Look, at: datetime, *, previews: bool) -> int:
+def _judge(run: FetchRun, project: Project, glance: Glance, look: Look, at: datetime, *, previews: bool) -> int:
     """Ask the question, record the answer, tell the pages; returns how many verdicts changed."""
     if not any(ref.commit for ref in look.refs):
         recorded = report_record(project, _nothing(project), at, run=run)
     else:
-        recorded = _answer_record(run, project, look, at, previews=previews)
+        recorded = _answer_record(run, project, glance.git_dir, at, previews=previews)
     if recorded.changed or not previews:
         live.publish(live.project_topic(project.pk), live.OVERVIEW)
     return recorded.verdicts
 
 
-def _answer_record(run: FetchRun, project: Project, look: Look, at: datetime, *, previews: bool) -> Recorded:
+def _answer_record(run: FetchRun, project: Project, git_dir: Path, at: datetime, *, previews: bool) -> Recorded:
     question = Question.of(FlowPolicy.from_data(project.policy))
-    report = answer(look.git_dir, question, store=_facts(project), preview=previews)
+    report = answer(git_dir, question, store=_facts(project), preview=previews)
     return report_record(project, report, at, run=run, previews=previews)
 
 
@@ -210,7 +216,7 @@ def _nothing(project: Project) -> Report:
     return Report(project.name, (), (), {}, [])
 
 
-def _releases_count(run: FetchRun, project: Project, look: Look) -> None:
+def _releases_count(run: FetchRun, project: Project, git_dir: Path) -> None:
     """Which release came before which; only when a release appeared, since it walks the whole graph."""
     uncounted = Release.objects.filter(project=project, deleted_at=None, commit_total=0)
     if not uncounted.exists():
@@ -221,6 +227,6 @@ def _releases_count(run: FetchRun, project: Project, look: Look) -> None:
         for tag, commit, sort_key in rows
         if (version := tag_version(tag)) is not None
     ]
-    steps = lineage(history_walk(look.git_dir, sorted({tag.commit for tag in tags})), tags)
+    steps = lineage(history_walk(git_dir, sorted({tag.commit for tag in tags})), tags)
     with fetch_held(run):
         releases_link(project, steps)

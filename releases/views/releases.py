@@ -17,6 +17,7 @@ from releases.git.page_reads import CommitInfo
 from releases.live import OVERVIEW
 from releases.policies.flow import FlowPolicy
 from releases.policies.release_fixes import fixes_lacking, fixes_shipped, fixes_shipped_counts, tickets_of
+from releases.policies.release_gate import release_gate
 from releases.policies.selectors import ticket_link
 from releases.policies.tickets import ticket_in
 from releases.projects import history
@@ -116,6 +117,7 @@ def release(request: HttpRequest, slug: str, tag: str) -> HttpResponse:
     shipped = fixes_shipped(found)
     groups = by_ticket(policy, commits or (), tickets_of(shipped))
     commands = snapshot_commands(project, found)
+    gate = release_gate(project, found) if request.GET.get("gate") and request.user.is_authenticated else None
     can_download = repo.git_dir is not None and found.deleted_at is None and request.user.is_authenticated
     context = {
         "tab": "releases",
@@ -130,6 +132,11 @@ def release(request: HttpRequest, slug: str, tag: str) -> HttpResponse:
         "people": people,
         "files": counts,
         "git_problem": problem,
+        "gate": gate,
+        "gate_fixes": [(row, links.fix(slug, row.id)) for row in (*gate.returning, *gate.to_check)[:100]]
+        if gate
+        else [],
+        "may_ask_gate": request.user.is_authenticated and found.deleted_at is None,
         "snapshot_url": reverse("releases:snapshot", args=[slug, found.tag]) if can_download else "",
         "commands": commands,
         "commands_text": "\n".join(commands),

@@ -170,6 +170,7 @@ def test_commits_masks_and_ignored_ids_reach_the_answer(tmp_path, var, repo):
     every = ask(var, repo, "--commits", "--format", "json", "--no-preview").data
     assert {len(fix["commits"]) for fix in every["fixes"]} == {1}
     assert all(fix["id"] == fix["commits"][0] for fix in every["fixes"])
+    assert [fix["subject"] for fix in every["fixes"] if fix["chore"]] == ["Bump version to 1.0.1"]
     copy = next(fix for fix in every["fixes"] if fix["ticket"] == "TICKET-8")["verdicts"]["develop"]
     (ignored,) = copy["commits"][0]["counterparts"]
     file = tmp_path / "ignored.txt"

@@ -8,8 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 
+STANDING: set[int] = set()
+"""Children that were there before the test began: a broker or a browser that serves several tests."""
+
+
 def children(of: int | None = None) -> list[int]:
-    """Direct children, zombies included."""
+    """Direct children that the test itself started, zombies included."""
     pid = of or os.getpid()
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
@@ -17,7 +21,7 @@ def children(of: int | None = None) -> list[int]:
             found += [int(child) for child in (task / "children").read_text().split()]
         except OSError:
             continue
-    return found
+    return [child for child in found if child not in STANDING]
 
 
 def descriptors() -> set[str]:

@@ -197,7 +197,7 @@ class TestLocal:
         for path in ("there", "not-there"):
             with pytest.raises(UrlNotAllowed) as refused:
                 rule.check(str(tmp_path / path))
-            said.append(refused.value.sentence.replace(path, "…"))
+            said.append(refused.value.sentence.replace(str(tmp_path / path), "…"))
         assert said[0] == said[1]
 
     def test_links_out_of_the_roots_are_followed_before_judging(self, tmp_path):

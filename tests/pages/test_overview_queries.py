@@ -19,7 +19,7 @@ from tests.factories import make_project, make_target, make_user, sha
 pytestmark = pytest.mark.django_db
 
 COLD = 14
-"""Session, person, role, two stamps, projects, runs, targets, what is owed by target, one page of each of four lists, and how many wait."""
+"""Session, person, role, two stamps, projects, runs, targets, what is owed by target, four lists and their count."""
 KEPT = 5
 CODES = [Code.MISSING, Code.MERGED, Code.LIKELY, Code.PARTIAL, Code.EQUIVALENT, Code.REVERTED, Code.UNKNOWN]
 

@@ -19,8 +19,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from releases.evidence.verdicts import Code
+from releases.policies.answer import answer
+from releases.policies.flow import FlowPolicy
+from releases.policies.question import Question
 from releases.projects.models import Project, Release
-from releases.projects.services.mirrors import mirror_folder
+from releases.projects.services.mirrors import facts_file, mirror_folder
 from releases.views.releases import snapshot_commands
 from tests.factories import (
     NOW,
@@ -291,3 +294,32 @@ def test_snapshot_given_up_half_way_leaves_no_process(reader: Client, scene: Sce
     answer = reader.get("/projects/checkout-api/snapshots/v1.1.0.tar.gz")
     next(iter(answer.streaming_content))
     answer.close()
+
+
+def judge(scene: Scene) -> None:
+    """Leave the facts that a worker leaves, as it does."""
+    facts = facts_file(scene.project)
+    facts.parent.mkdir(parents=True, exist_ok=True)
+    answer(mirror_folder(scene.project), Question.of(FlowPolicy.from_data(scene.project.policy)), store=facts)
+    Project.objects.update(judged_at=timezone.now())
+
+
+def test_gate_names_the_bugs_that_an_old_release_would_bring_back(
+    reader: Client, scene: Scene, settings: Any, tmp_path: Path
+) -> None:
+    settings.EVIDENCE_DIR = tmp_path / "evidence"
+    judge(scene)
+    old = read(reader, "/projects/checkout-api/releases/v1.0.0/", gate="1")
+    assert re.search(r"v1\.0\.0 would bring \d+ fixed bugs? back", old)
+    assert "Round VAT TICKET-4" in old.partition("Bugs it would bring back")[2]
+    new = read(reader, "/projects/checkout-api/releases/v1.1.0/", gate="1")
+    assert "v1.1.0 is safe" in new
+
+
+def test_gate_says_when_it_cannot_know(reader: Client, scene: Scene, settings: Any, tmp_path: Path) -> None:
+    settings.EVIDENCE_DIR = tmp_path / "evidence"
+    html = read(reader, "/projects/checkout-api/releases/v1.0.0/", gate="1")
+    assert "The history was not judged yet on this machine." in html
+    settings.MIRROR_DIR = tmp_path / "elsewhere"
+    html = read(reader, "/projects/checkout-api/releases/v1.0.0/", gate="1")
+    assert "Not known now. The mirror of this repository is not on this machine." in html

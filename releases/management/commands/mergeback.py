@@ -66,12 +66,14 @@ class Command(ReportingCommand):
         return 1 if options["exit_code"] and report.owed else 0
 
     def render(self, report: Report, options: dict[str, Any]) -> str:
+        # "Every commit" means every one: chores are marked there, not left out.
+        chores = options["chores"] or options["commits"]
         if options["format"] == "json":
-            return self.json(report_data(report, chores=options["chores"]))
+            return self.json(report_data(report, chores=chores))
         columns = shutil.get_terminal_size((110, 40)).columns
         terminal = sys.stdout.isatty()
         style = Style(
             columns=min(160, max(80, columns)), colour=terminal and not os.environ.get("NO_COLOR"),
-            now=time.time(), chores=options["chores"],
+            now=time.time(), chores=chores,
         )  # fmt: skip
         return (markdown if options["format"] == "markdown" else table)(report, style)

@@ -30,6 +30,7 @@ class Command(BaseCommand):
 def _sentence(waiting: int, sent: int) -> str:
     if not waiting:
         return "Nothing was left behind."
+    fetches = "1 fetch" if waiting == 1 else f"{waiting} fetches"
     if sent < waiting:
-        return f"{waiting} fetches wait; the broker is away, they start when it is back."
-    return f"{waiting} fetches nudged."
+        return f"The broker is away; {fetches} will start when it is back."
+    return f"Nudged {fetches}."

@@ -12,9 +12,9 @@ from django.conf import settings
 from releases.git import objects
 from releases.git.credentials import Credential as GitCredential
 from releases.git.mirror import FetchResult, Mirror
-from releases.git.mirror_refs import Moved
+from releases.git.mirror_refs import Moved, shown_refs
 from releases.git.remotes import RemotePolicy
-from releases.git.repository import RefRow, Repository
+from releases.git.repository import RefRow, Repository, locate, ref_text
 
 from ..models import Credential, Project, Ref
 from ..secrets import decrypt
@@ -26,30 +26,35 @@ MOST_ASKED = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What one fetch found."""
+class Glance:
+    """What a fetch left in the mirror, names only: enough to tell whether anything is new."""
 
     git_dir: Path
-    refs: tuple[RefRow, ...]
-    """Every branch and tag."""
-    forced: frozenset[str] = frozenset()
-    """Full names of refs that moved other than forward."""
-    head: str | None = None
-    """The branch that the remote's HEAD names."""
-    shallow: bool = False
-    size: int = 0
-    """Bytes on disk."""
-    commits: int = 0
+    listing: dict[str, str]
+    """Full name of every branch and tag → object id."""
+    result: FetchResult
 
     @property
     def branches(self) -> list[str]:
         """Short names."""
-        return [ref.name.removeprefix("refs/heads/") for ref in self.refs if ref.name.startswith("refs/heads/")]
+        return [name.removeprefix("refs/heads/") for name in self.listing if name.startswith("refs/heads/")]
 
     @property
     def tags(self) -> list[str]:
         """Short names."""
-        return [ref.name.removeprefix("refs/tags/") for ref in self.refs if ref.name.startswith("refs/tags/")]
+        return [name.removeprefix("refs/tags/") for name in self.listing if name.startswith("refs/tags/")]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the mirror holds, as far as rows are made of it."""
+
+    refs: tuple[RefRow, ...]
+    """Every branch and tag."""
+    forced: frozenset[str] = frozenset()
+    """Full names of branches that moved other than forward."""
+    shallow: bool = False
+    commits: int = 0
 
 
 def mirror_folder(project: Project) -> Path:
@@ -84,21 +89,23 @@ def mirror_of(project: Project) -> Mirror:
     )
 
 
-def mirror_look(project: Project) -> Look:
-    """Bring the mirror up to date and say what it holds. Raises `GitError`, `SecretUnreadable`."""
+def mirror_fetch(project: Project) -> Glance:
+    """Bring the mirror up to date and say what it names now. Raises `GitError`, `SecretUnreadable`."""
     result = mirror_of(project).fetch()
-    with Repository.open(mirror_folder(project)) as repository:
-        refs = tuple(repository.refs())
-        counted = result.changes or result.repaired or not project.commit_count
-        return Look(
-            git_dir=repository.git_dir,
-            refs=refs,
-            forced=_forced(project, repository.git_dir, refs, result),
-            head=result.head_branch,
-            shallow=repository.is_shallow(),
-            size=result.bytes,
-            commits=repository.commit_count() if counted else project.commit_count,
-        )
+    git_dir = locate(mirror_folder(project))
+    return Glance(git_dir, {ref_text(name): sha for name, sha in shown_refs(git_dir).items()}, result)
+
+
+def mirror_look(project: Project, glance: Glance) -> Look:
+    """Read what rows are made of. Raises `GitError`."""
+    repository = Repository(glance.git_dir)
+    refs = tuple(repository.refs())
+    return Look(
+        refs=refs,
+        forced=_forced(project, glance.git_dir, refs, glance.result),
+        shallow=repository.is_shallow(),
+        commits=repository.commit_count(),
+    )
 
 
 def _forced(project: Project, git_dir: Path, refs: Sequence[RefRow], result: FetchResult) -> frozenset[str]:
