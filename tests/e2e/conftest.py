@@ -39,7 +39,11 @@ class Dashboard:
     def manage(self, *args: str) -> str:
         """Run a command on the same data."""
         done = subprocess.run(
-            [sys.executable, "manage.py", *args], cwd=ROOT, env=self.environment, capture_output=True, text=True
+            [sys.executable, "manage.py", *args],
+            cwd=ROOT,
+            env={**self.environment, "COLUMNS": "160"},
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

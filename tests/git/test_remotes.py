@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 
@@ -197,7 +198,7 @@ class TestLocal:
         for path in ("there", "not-there"):
             with pytest.raises(UrlNotAllowed) as refused:
                 rule.check(str(tmp_path / path))
-            said.append(refused.value.sentence.replace(str(tmp_path / path), "…"))
+            said.append(re.sub("“.*?”", "“…”", refused.value.sentence))
         assert said[0] == said[1]
 
     def test_links_out_of_the_roots_are_followed_before_judging(self, tmp_path):
