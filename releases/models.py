@@ -1,9 +1,12 @@
 """Every model of this app; each lives in the room that owns it."""
 
+from .hotfixes.models import Debt, Hotfix, Review
 from .ledger.models import Event
-from .policies.models import Fix, Target, Verdict
+from .operations.models import Operation
+from .policies.models import Fix, Settlement, Target, Verdict
 from .projects.models import Credential, FetchRun, Project, ProjectAccess, Ref, Release
 
 __all__ = [
-    "Credential", "Event", "FetchRun", "Fix", "Project", "ProjectAccess", "Ref", "Release", "Target", "Verdict",
+    "Credential", "Debt", "Event", "FetchRun", "Fix", "Hotfix", "Operation", "Project", "ProjectAccess", "Ref",
+    "Release", "Review", "Settlement", "Target", "Verdict",
 ]  # fmt: skip

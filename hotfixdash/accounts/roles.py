@@ -27,6 +27,12 @@ class Act(StrEnum):
 
     VIEW = "view"
     CHECK = "check"
+    HOTFIX = "hotfix"
+    """Open a ticket, answer triage, review, edit."""
+    OPERATE = "operate"
+    """Change the remote on the fix's behalf: cut, merge back, clean up."""
+    RELEASE = "release"
+    """Finish a hotfix: merge to production and tag; decide otherwise than triage says."""
     SETTLE = "settle"
     EDIT_POLICY = "edit-policy"
     MANAGE = "manage"
@@ -34,8 +40,8 @@ class Act(StrEnum):
 
 _MAY: dict[Role, frozenset[Act]] = {
     Role.VIEWER: frozenset({Act.VIEW}),
-    Role.ENGINEER: frozenset({Act.VIEW, Act.CHECK}),
-    Role.RELEASE_MANAGER: frozenset({Act.VIEW, Act.CHECK, Act.SETTLE, Act.EDIT_POLICY}),
+    Role.ENGINEER: frozenset({Act.VIEW, Act.CHECK, Act.HOTFIX, Act.OPERATE}),
+    Role.RELEASE_MANAGER: frozenset(Act) - {Act.MANAGE},
     Role.ADMINISTRATOR: frozenset(Act),
 }
 

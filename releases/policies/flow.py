@@ -59,6 +59,52 @@ class FlowPolicy:
     chore_subjects: tuple[str, ...] = CHORE_SUBJECTS
     sla_hours: int = 48
     """How long a merge-back may take."""
+    hotfix_branch: str = "hotfix/{ticket}"
+    """Name of a branch cut here."""
+    finish: str = "merge"
+    """How a hotfix reaches production's branch: `merge` (always a merge commit), `ff` (where possible) or `squash`."""
+    merge_back: str = "merge"
+    """How it reaches a target: `merge`, or `pick` commit by commit."""
+    version_files: tuple[str, ...] = ("VERSION", "version.txt", "CHANGELOG*", "CHANGES*")
+    """Files in which a target keeps its own side: a merge-back must not lower a version."""
+    commit_pattern: str = r"^\[HOTFIX\] {ticket}: .+"
+    """Regex on the subjects of a hotfix's commits; {ticket} stands for its key. Empty: anything goes."""
+    reviewers: int = 1
+    """Approving reviews that a hotfix needs, by somebody who did not write it; 0 for none."""
+    reviewers_sev1: int = 2
+    """The same for SEV1."""
+    max_files: int = 5
+    max_lines: int = 40
+    """Changed files and lines above which a fix is not called minimal."""
+    risky_paths: tuple[str, ...] = (
+        "migration=**/migrations/**",
+        "migration=**/migrate/**",
+        "migration=*.sql",
+        "dependency=*requirements*.txt",
+        "dependency=*.lock",
+        "dependency=*lock.json",
+        "dependency=package.json",
+        "dependency=pyproject.toml",
+        "dependency=go.mod",
+        "dependency=go.sum",
+        "dependency=Gemfile*",
+        "dependency=Cargo.toml",
+        "dependency=pom.xml",
+        "setting=**/settings/**",
+        "setting=*settings*.py",
+        "setting=*.env*",
+        "setting=*.ini",
+        "setting=*.toml",
+        "setting=*.yml",
+        "setting=*.yaml",
+    )
+    """`kind=glob`: what a minimal fix does not touch, and what it is called."""
+    retest: tuple[str, ...] = ()
+    """`glob=what to check again` when a fix touches such a path."""
+    supported_until: tuple[str, ...] = ()
+    """`branch=2027-03-31`: the day a line ends; then it is no target any more."""
+    regular_url: str = ""
+    """Where what is no hotfix goes: the team's ordinary tracker."""
 
     def as_data(self) -> dict[str, Any]:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
@@ -75,10 +121,11 @@ class FlowPolicy:
 
 PRESETS: dict[Preset, FlowPolicy] = {
     Preset.GITFLOW: FlowPolicy(),
-    Preset.TRUNK: FlowPolicy(preset=Preset.TRUNK, production=("tags:v*",), targets=("main",)),
+    Preset.TRUNK: FlowPolicy(preset=Preset.TRUNK, production=("tags:v*",), targets=("main",), merge_back="pick"),
     Preset.MAINTENANCE: FlowPolicy(
         preset=Preset.MAINTENANCE,
         production=("stable/*", "support/*", "maint/*"),
         targets=("main",),
+        merge_back="pick",
     ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
@@ -93,6 +94,13 @@ class Verdict(models.Model):
         null=True, blank=True, help_text="How long production had it and the target not."
     )
     judged_at = models.DateTimeField(default=timezone.now)
+    settlement = models.ForeignKey(
+        "releases.Settlement", models.SET_NULL, null=True, blank=True, related_name="+",
+        help_text="What a person decided, while it holds.",
+    )  # fmt: skip
+    found = models.JSONField(
+        null=True, blank=True, help_text="What git says, where a person decided otherwise: code, settled, why, detail."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["fix", "target"], name="verdict_once")]
@@ -104,3 +112,40 @@ class Verdict(models.Model):
 
     def __str__(self) -> str:
         return f"{self.fix_id} in {self.target_id}: {self.code}"
+
+
+class Settlement(models.Model):
+    """What a person decided about one fix and one target, with a reason; withdrawn or run out, never changed."""
+
+    class Kind(models.TextChoices):
+        CONFIRMED = "confirmed", "Confirmed: the target has it"
+        DIFFERENT = "different", "Not the same: the target lacks it"
+        WAIVED = "waived", "Waived: the target need not have it"
+
+    project = models.ForeignKey("releases.Project", models.CASCADE, related_name="settlements")
+    fix = models.ForeignKey(Fix, models.CASCADE, related_name="settlements")
+    target = models.ForeignKey(Target, models.CASCADE, related_name="settlements")
+    kind = models.CharField(max_length=9, choices=Kind.choices)
+    reason = models.TextField()
+    until = models.DateTimeField(null=True, blank=True, help_text="A waiver always ends.")
+    counterparts = models.JSONField(
+        default=list, help_text="Object ids that were shown as evidence; other evidence voids what was said about it."
+    )
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    by_name = models.CharField(max_length=150)
+    at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    ended_why = models.CharField(max_length=300, blank=True, help_text="withdrawn, ended, or what voided it.")
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["fix", "target"], condition=models.Q(ended_at=None), name="one_settlement_at_a_time"
+            )
+        ]
+        indexes = [models.Index(fields=["ended_at", "until"], name="settlement_until")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} by {self.by_name}"
