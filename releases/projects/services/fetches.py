@@ -8,28 +8,20 @@ means that somebody else has it.
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from types import TracebackType
 from typing import Any
 
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
 from releases.ledger.services import event_write
 
 from ..models import FetchRun, Project
-from ..worker_names import worker_gone
+from .leases import BEAT_EVERY, NUDGE_AGAIN, Beats, silent
 
-BEAT_EVERY = 5.0
-"""Seconds between two signs of life of a running fetch."""
-LOST_AFTER = timedelta(seconds=30)
-"""Without a sign of life for this long, the worker counts as lost."""
-NUDGE_AGAIN = timedelta(seconds=30)
-"""A queued run that nobody took gets another task after this long."""
 SLOWEST_RETRY = 15 * 60
 """Seconds: the longest pause between two tries of a remote that fails."""
 LOST_BEFORE_PAUSE = 3
@@ -218,11 +210,7 @@ def fetches_lost(now: datetime | None = None) -> list[FetchRun]:
     """
     now = now or timezone.now()
     running = FetchRun.objects.filter(state=FetchRun.State.RUNNING).select_related("project")
-    return [run for run in running if _silent(run, now) and fetch_lost(run, now)]
-
-
-def _silent(run: FetchRun, now: datetime) -> bool:
-    return run.heartbeat_at is None or run.heartbeat_at < now - LOST_AFTER or worker_gone(run.worker)
+    return [run for run in running if silent(run, now) and fetch_lost(run, now)]
 
 
 def fetch_lost(run: FetchRun, now: datetime | None = None) -> bool:
@@ -287,40 +275,14 @@ def fetch_next(project_pk: int) -> int | None:
     return waiting.values_list("pk", flat=True).first()
 
 
-class Heartbeat:
-    """Signs of life from a thread of its own while the work goes on; notices when the run was taken away."""
+class Heartbeat(Beats):
+    """Signs of life of one run, and what it does now."""
 
     def __init__(self, run: FetchRun, every: float = BEAT_EVERY) -> None:
+        super().__init__(lambda: fetch_beat(run), f"heartbeat-{run.pk}", every)
         self.run = run
-        self.every = every
-        self.lost = threading.Event()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{run.pk}", daemon=True)
-
-    def __enter__(self) -> Heartbeat:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ended.set()
-        self._thread.join(timeout=30)
 
     def stage(self, name: str) -> None:
         """Say what comes now; raises `FetchLost` when somebody else has the run."""
         if self.lost.is_set() or not fetch_beat(self.run, name):
             raise FetchLost(f"run {self.run.pk} was taken away before: {name}")
-
-    def _beat(self) -> None:
-        try:
-            while not self._ended.wait(self.every):
-                try:
-                    if not fetch_beat(self.run) and not self._ended.is_set():
-                        self.lost.set()
-                        return
-                except DatabaseError:
-                    # The database is away or busy for a moment; the next beat may get through.
-                    connection.close()
-        finally:
-            connection.close()
