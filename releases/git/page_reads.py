@@ -87,6 +87,32 @@ class PageReads:
         span = _span(since, until)
         return _infos(self._run("log", f"--skip={int(skip)}", f"--max-count={int(limit)}", _FORMAT, *span))
 
+    def line(self, tip: str, limit: int) -> tuple[CommitInfo, ...]:
+        """The last commits of a branch itself (first parents only), newest first."""
+        args = ["log", "--first-parent", f"--max-count={int(limit)}", _FORMAT, "--end-of-options", Sha.parse(tip)]
+        return _infos(self._run(*args))
+
+    def arrival(self, commit: str, tip: str) -> CommitInfo | None:
+        """The commit of the branch `tip` itself by which `commit` came to be in it: a merge, or the commit itself.
+
+        None when it is not in the branch at all.
+        """
+        wanted, end = Sha.parse(commit), Sha.parse(tip)
+        told = runner.run(
+            ["merge-base", "--is-ancestor", "--end-of-options", wanted, end],
+            git_dir=self._git_dir, ok_codes=(0, 1), timeout=self._left(),
+        )  # fmt: skip
+        if told.code:
+            return None
+        span = ["--end-of-options", f"{wanted}..{end}"]
+        own = self._run("rev-list", "--first-parent", "--parents", *span).splitlines()
+        # The commit is on the branch itself when the oldest of its own commits since then has it as first parent.
+        if not own or own[-1].split()[1:2] == [wanted]:
+            return next(iter(self.commits([wanted])), None)
+        holding = set(self._run("rev-list", "--ancestry-path", *span).split())
+        first = next((sha for sha in (line.split()[0] for line in reversed(own)) if sha in holding), "")
+        return next(iter(self.commits([first])), None) if first else None
+
     def counts(self, first: str, second: str) -> tuple[int, int]:
         """How many commits only the first has, and how many only the second."""
         both = f"{Sha.parse(first)}...{Sha.parse(second)}"

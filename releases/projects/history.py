@@ -140,6 +140,20 @@ class History:
         key = ("log", since, until, skip, limit)
         return self.ask(lambda: remembered(key, lambda: reads.log(since, until, skip, limit), _many))
 
+    def line(self, tip: str, limit: int) -> tuple[CommitInfo, ...] | None:
+        """The last commits of a branch itself, without what its merges brought, newest first."""
+        reads = self._reads
+        if reads is None:
+            return None
+        return self.ask(lambda: remembered(("line", tip, limit), lambda: reads.line(tip, limit), _many))
+
+    def arrival(self, commit: str, tip: str) -> CommitInfo | None:
+        """The commit of the branch itself by which `commit` came into it; None when it is not in it, or not known."""
+        reads = self._reads
+        if reads is None:
+            return None
+        return self.ask(lambda: remembered(("arrival", commit, tip), lambda: reads.arrival(commit, tip)))
+
     def contributors(self, since: str, until: str) -> tuple[Contributor, ...] | None:
         reads = self._reads
         if reads is None:

@@ -96,3 +96,29 @@ def test_missing_commit_is_a_named_error(repo: Repo) -> None:
     with pytest.raises(GitError) as error:
         reads(repo).patch(sha("nowhere"))
     assert error.value.sentence
+
+
+def test_line_leaves_out_what_merges_brought(repo: Repo) -> None:
+    repo.branch("topic", "main")
+    inner = repo.commit({"t.txt": "1\n"}, "On the topic", branch="topic")
+    merge = repo.merge("topic", into="main")
+    after = repo.commit({"a": "after\n"}, "After")
+    shown = [info.sha for info in reads(repo).line(after, 2)]
+    assert shown == [after, merge]
+    assert inner not in shown
+
+
+def test_arrival_is_the_merge_or_the_commit_itself(repo: Repo) -> None:
+    repo.branch("topic", "main")
+    first = repo.commit({"t.txt": "1\n"}, "First", branch="topic")
+    repo.commit({"t.txt": "2\n"}, "Second", branch="topic")
+    merge = repo.merge("topic", into="main")
+    own = repo.commit({"a": "after\n"}, "After")
+    tip = repo.commit({"a": "tip\n"}, "Tip")
+    elsewhere = repo.commit({"e": "1\n"}, "Elsewhere", branch="develop")
+
+    def arrived(commit: str) -> str | None:
+        found = reads(repo).arrival(commit, tip)
+        return found.sha if found else None
+
+    assert [arrived(commit) for commit in (first, own, tip, elsewhere)] == [merge, own, tip, None]
