@@ -74,6 +74,18 @@ def serving_config() -> str:
     return path
 
 
+@functools.cache
+def receiving_config() -> str:
+    """The configuration for the git that takes a push into a local repository.
+
+    Ownership is checked there, since its hooks run. It does not tidy up afterwards: that would outlive the call.
+    """
+    path = os.path.join(empty_home(), "receiving")
+    with open(path, "w") as handle:
+        handle.write("[receive]\n\tautogc = false\n")
+    return path
+
+
 def _as_variables(config: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Configuration in variables: unlike `-c`, it does not stand on the command line."""
     variables = {"GIT_CONFIG_COUNT": str(len(config))}

@@ -16,28 +16,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import mirror_local, mirror_refs, mirror_upkeep, runner
-from .credentials import Credential, Loan, lend
-from .environment import serving_config
-from .errors import Busy, DiskFull, GitError, MissingObject, NotARepository, NotWritable
+from . import mirror_refs, mirror_upkeep, runner
+from .credentials import Credential, lend
+from .errors import Busy, DiskFull, GitError, NotARepository, NotWritable
 from .mirror_refs import KEPT, RefChange, Refs
-from .remotes import Checked, RemotePolicy
-from .repository import ref_text
+from .mirror_work import Work
+from .remotes import RemotePolicy
+from .session import Session
 
 FETCH_TIMEOUT = 900.0
 """Seconds for one transfer."""
 LISTING_TIMEOUT = 60.0
 """Seconds in which the remote must have listed its references."""
+PUSH_TIMEOUT = 120.0
+"""Seconds in which the remote must have taken a change, its hooks included."""
 LOCK_WAIT = 30.0
 """Seconds to wait for another writer."""
 _SALVAGED = 500
-_ALWAYS = (("fetch.unpackLimit", "1"),)
-"""What comes in stays one pack: a transfer that fails leaves one draft to sweep, not thousands of loose objects."""
-_INCOMPLETE = (
-    "The repository there is incomplete: it is a partial clone or lacks objects, and cannot give them on. "
-    "Fetch its missing objects there, or track the repository it was cloned from."
-)
-_SPECS = ("+refs/heads/*:refs/incoming/heads/*", "+refs/tags/*:refs/incoming/tags/*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +54,11 @@ class FetchResult:
     """Whether the mirror was damaged and has been made anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Listing:
-    refs: Refs
-    head: str | None
-
-
 class Mirror:
     """The copy at `path` of the repository at `remote_url`.
 
     `policy` is asked before every fetch. `timeout` bounds one transfer, `listing_timeout` the remote's first answer,
-    `lock_wait` the wait for another writer, all in seconds.
+    `push_timeout` a change of the remote, `lock_wait` the wait for another writer, all in seconds.
     """
 
     def __init__(
@@ -81,6 +70,7 @@ class Mirror:
         *,
         timeout: float = FETCH_TIMEOUT,
         listing_timeout: float = LISTING_TIMEOUT,
+        push_timeout: float = PUSH_TIMEOUT,
         lock_wait: float = LOCK_WAIT,
     ) -> None:
         self.path = path
@@ -89,6 +79,7 @@ class Mirror:
         self.credential = credential
         self.timeout = timeout
         self.listing_timeout = min(listing_timeout, timeout)
+        self.push_timeout = min(push_timeout, timeout)
         self.lock_wait = lock_wait
         self._fresh = path.with_name(f"{path.name}.new")
         self._former = path.with_name(f"{path.name}.old")
@@ -128,6 +119,19 @@ class Mirror:
         with self._working() as work:
             return self._create(work, start)
 
+    @contextmanager
+    def changing(self) -> Iterator[Session]:
+        """Hold the lock with the remote listed and all it has at hand, so that a change can be planned and pushed.
+
+        What is brought is not shown to readers yet; the next `fetch` does that. Raises the named GitErrors.
+        """
+        with self._working() as work:
+            if not self.exists:
+                self._create(work, time.monotonic())
+            listing = work.list_remote()
+            work.receive(self.path, listing)
+            yield Session(self.path, listing, work, self.push_timeout)
+
     def maintain(self) -> bool:
         """Upkeep that nobody waits for: path filters in the commit-graph, few packs. True when something was done."""
         with _disk_errors(), self._locked() as lock:
@@ -150,14 +154,14 @@ class Mirror:
 
     # --- the steps --------------------------------------------------------------------------------------------------
 
-    def _update(self, work: _Work, start: float) -> FetchResult:
+    def _update(self, work: Work, start: float) -> FetchResult:
         before = _pack_bytes(self.path)
         listing = work.list_remote()
         changes = work.bring(self.path, listing)
         received = max(0, _pack_bytes(self.path) - before)
         return FetchResult(tuple(changes), listing.head, self.size(), received, time.monotonic() - start)
 
-    def _create(self, work: _Work, start: float) -> FetchResult:
+    def _create(self, work: Work, start: float) -> FetchResult:
         """Fetch into a folder beside, then put it in place: a killed first fetch is never half-visible."""
         listing = work.list_remote()
         if self._fresh.exists() and mirror_upkeep.damaged(self._fresh):
@@ -178,7 +182,7 @@ class Mirror:
             first=not replaces, repaired=replaces,
         )  # fmt: skip
 
-    def _salvage(self, work: _Work) -> Refs:
+    def _salvage(self, work: Work) -> Refs:
         """Take over the tips that only the damaged mirror has, as far as they can be read; gives its references."""
         try:
             old = mirror_refs.shown_refs(self.path)
@@ -195,14 +199,14 @@ class Mirror:
         return old
 
     @contextmanager
-    def _working(self) -> Iterator[_Work]:
+    def _working(self) -> Iterator[Work]:
         """The address checked, the lock held, the folder tidy, the credential at hand."""
         checked = self.policy.check(self.remote_url)
         with (
             _disk_errors(), self._locked() as lock, self._swept(),
             lend(self.credential, checked, self._known_hosts, operator=self.policy.operator) as loan,
         ):  # fmt: skip
-            yield _Work(checked, loan, lock, self.timeout, self.listing_timeout)
+            yield Work(checked, loan, lock, self.timeout, self.listing_timeout)
 
     @contextmanager
     def _swept(self) -> Iterator[None]:
@@ -263,89 +267,8 @@ class Mirror:
             return False
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """One fetch in progress: where from, with what credential, under which lock."""
-
-    checked: Checked
-    loan: Loan
-    lock: int
-    timeout: float
-    listing_timeout: float
-
-    def _remote(self, args: list[str], git_dir: Path | None, timeout: float) -> runner.Completed:
-        env = dict(self.loan.env)
-        if self.checked.protocol == "file":
-            env["GIT_CONFIG_GLOBAL"] = serving_config()
-        config = [*_ALWAYS, *self.checked.config(), *self.loan.config]
-        return runner.run(
-            args, git_dir=git_dir, timeout=timeout, env=env, config=config,
-            protocols=[self.checked.protocol], secrets=self.loan.secrets, guarded=True, pass_fds=(self.lock,),
-        )  # fmt: skip
-
-    def list_remote(self) -> _Listing:
-        """The remote's branches and tags, and the branch its HEAD names."""
-        args = ["ls-remote", "--quiet", "--symref", "--", self.checked.url]
-        refs: Refs = {}
-        head = None
-        for line in self._remote(args, None, self.listing_timeout).stdout.splitlines():
-            value, _, name = line.partition(b"\t")
-            if name == b"HEAD" and value.startswith(b"ref: refs/heads/"):
-                head = ref_text(value.removeprefix(b"ref: refs/heads/"))
-            elif name.startswith((b"refs/heads/", b"refs/tags/")) and not name.endswith(b"^{}"):
-                refs[name] = value.decode("ascii")
-        return _Listing(refs, head)
-
-    def bring(self, folder: Path, listing: _Listing) -> list[RefChange]:
-        """Fetch what is new and show it to readers; gives what changed for them."""
-        if mirror_refs.incoming_refs(folder) != listing.refs:
-            self._transfer(folder, listing)
-        shown, incoming = mirror_refs.shown_refs(folder), mirror_refs.incoming_refs(folder)
-        _set_head(folder, listing.head)
-        if shown == incoming:
-            return []
-        filters = mirror_upkeep.graph_has_filters(folder)
-        mirror_upkeep.write_graph(folder, filters=filters, pass_fds=(self.lock,))
-        changes = mirror_refs.compare(folder, shown, incoming)
-        mirror_refs.publish(folder, shown, incoming, changes, (self.lock,))
-        mirror_upkeep.pack_refs(folder, (self.lock,))
-        return changes
-
-    def _transfer(self, folder: Path, listing: _Listing) -> None:
-        args = [
-            "fetch", "--quiet", "--no-tags", "--prune", "--force", "--no-auto-maintenance", "--no-write-fetch-head",
-            "--no-recurse-submodules", "--no-show-forced-updates", "--update-shallow", "--", self.checked.url, *_SPECS,
-        ]  # fmt: skip
-        try:
-            self._remote(args, folder, self.timeout)
-        except MissingObject as error:
-            if self.checked.protocol != "file":
-                raise MissingObject(_INCOMPLETE, error.detail) from None
-            # Git refuses to serve an incomplete history; on this disk what there is can be copied.
-            mirror_local.copy_objects(Path(self.checked.url), folder)
-            mirror_local.write_incoming(folder, listing.refs, (self.lock,))
-
-    def take(self, folder: Path, source: Path, spec: str) -> None:
-        """Fetch one reference from another folder on this disk."""
-        quiet = ["--quiet", "--no-tags", "--no-auto-maintenance", "--no-write-fetch-head"]
-        runner.run(
-            ["fetch", *quiet, "--", str(source), spec],
-            git_dir=folder, timeout=self.timeout, protocols=["file"], env={"GIT_CONFIG_GLOBAL": serving_config()},
-            config=_ALWAYS, guarded=True, pass_fds=(self.lock,),
-        )  # fmt: skip
-
-
 def _init(folder: Path) -> None:
     runner.run(["init", "--quiet", "--bare", "--template=", "--initial-branch=main", "--", str(folder)], guarded=True)
-
-
-def _set_head(folder: Path, branch: str | None) -> None:
-    if branch is None:
-        return
-    wanted = f"refs/heads/{branch}"
-    now = runner.run(["symbolic-ref", "-q", "HEAD"], git_dir=folder, ok_codes=(0, 1, 128)).line
-    if now != wanted:
-        runner.run(["symbolic-ref", "HEAD", wanted], git_dir=folder, ok_codes=None, guarded=True)
 
 
 def _pack_bytes(folder: Path) -> int:

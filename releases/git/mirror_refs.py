@@ -7,7 +7,7 @@ be lost (deleted or rewritten references) are kept under `refs/hotfixdash/kept/`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -68,6 +68,20 @@ def incoming_refs(git_dir: Path) -> Refs:
     """What the last fetch brought, under the names that it will be shown by."""
     prefix = INCOMING.encode()
     return {b"refs/" + name.removeprefix(prefix): sha for name, sha in read_refs(git_dir, INCOMING).items()}
+
+
+def note_incoming(git_dir: Path, values: Mapping[str, str]) -> None:
+    """Write down what the remote now has under these names (empty: nothing any more)."""
+    commands = [
+        f"update {_incoming(name)}\0{sha}\0\0" if sha else f"delete {_incoming(name)}\0\0"
+        for name, sha in values.items()
+    ]
+    text = "".join(sorted(commands)).encode("utf-8", "surrogateescape")
+    runner.run(["update-ref", "--no-deref", "-z", "--stdin"], git_dir=git_dir, stdin=text, guarded=True)
+
+
+def _incoming(name: str) -> str:
+    return INCOMING + name.removeprefix("refs/")
 
 
 def compare(git_dir: Path, old: Refs, new: Refs) -> list[RefChange]:
