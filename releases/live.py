@@ -7,13 +7,18 @@ liveliness: `hotfixdash.events` refreshes everything when its connection comes b
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from functools import cache
+from typing import Any
 
 import redis
 from django.conf import settings
 from django.db import transaction
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
+from redis.retry import Retry
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +30,9 @@ OVERVIEW = "overview"
 
 RECENT_KEY = "hotfixdash:recent:"
 """Stands for ten seconds after a change: a page drawn just before it, and connected just after, is told."""
+
+PAUSE_SECONDS = 5.0
+_hung = {"until": 0.0}
 
 # The number grows and the news goes out in one step, so that a reader never sees one without the other.
 _BUMP = """
@@ -48,7 +56,7 @@ def publish(*topics: str) -> None:
 def publish_now(*topics: str) -> bool:
     """Move each topic on and tell the open pages; False when the broker is away."""
     try:
-        _client(settings.REDIS_URL).eval(_BUMP, 3, CHANNEL, VERSION_KEY, RECENT_KEY, *topics)
+        _asked(lambda: _client(settings.REDIS_URL).eval(_BUMP, 3, CHANNEL, VERSION_KEY, RECENT_KEY, *topics))
     except (RedisError, OSError) as error:
         log.warning("no live update of %s: the broker is away (%s)", ", ".join(topics), error)
         return False
@@ -61,10 +69,39 @@ def versions(topics: Iterable[str]) -> dict[str, int]:
     if not names:
         return {}
     try:
-        values: list[bytes | None] = _client(settings.REDIS_URL).mget([VERSION_KEY + name for name in names])  # type: ignore[assignment]
+        values = _asked(lambda: _client(settings.REDIS_URL).mget([VERSION_KEY + name for name in names]))
     except (RedisError, OSError):
         return dict.fromkeys(names, 0)
     return {name: int(value or 0) for name, value in zip(names, values, strict=True)}
+
+
+def broker_answers() -> bool:
+    """Whether a message can be sent now; asked once and briefly.
+
+    Celery's own client tries again for six seconds when the broker is away, and waits for half a minute when it
+    hangs: nobody who pushed a button or a commit may wait for that.
+    """
+    try:
+        return bool(_asked(_probe(settings.REDIS_URL).ping))
+    except (RedisError, OSError):
+        return False
+
+
+def _asked(call: Callable[[], Any]) -> Any:
+    """What the broker says; one that hung is not asked again for a while, so that it costs one wait and not many."""
+    if time.monotonic() < _hung["until"]:
+        raise RedisTimeout("it did not answer a moment ago")
+    try:
+        return call()
+    except RedisTimeout:
+        _hung["until"] = time.monotonic() + PAUSE_SECONDS
+        raise
+
+
+@cache
+def _probe(url: str) -> redis.Redis:
+    no_second_try = Retry(NoBackoff(), 0)
+    return redis.Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=no_second_try)
 
 
 @cache

@@ -11,6 +11,7 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from releases import live
 from releases.git.errors import GitError
 from releases.policies import keeping_up
 from releases.projects.models import FetchRun, Project
@@ -67,9 +68,12 @@ def fetch_nudge(run_pk: int) -> bool:
 
 
 def _send(task: Any, pk: int, **options: Any) -> bool:
+    if not live.broker_answers():
+        log.warning("%s(%s) is not sent: the broker is away", task.name, pk)
+        return False
     try:
         task.apply_async((pk,), retry=False, **options)
     except (OperationalError, RedisError, OSError) as error:
-        log.warning("%s(%s) is not sent: the broker is away (%s)", task.name, pk, error)
+        log.warning("%s(%s) is not sent: the broker went away (%s)", task.name, pk, error)
         return False
     return True

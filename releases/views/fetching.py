@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-
-from celery import current_app
 from django.db import transaction
 from django.http import HttpRequest
-from kombu.exceptions import OperationalError
 
 from releases import live
 from releases.projects.models import FetchRun, Project
 from releases.projects.services.fetches import fetch_request
-
-log = logging.getLogger(__name__)
-TASK = "releases.tasks.fetch_project"
+from releases.tasks import fetch_nudge
 
 
 def ask(project: Project, request: HttpRequest) -> FetchRun:
@@ -27,7 +21,7 @@ def ask(project: Project, request: HttpRequest) -> FetchRun:
 
 def nudge(run: FetchRun) -> None:
     """When the transaction commits, send the task for this run."""
-    transaction.on_commit(lambda: _send(run.pk))
+    transaction.on_commit(lambda: fetch_nudge(run.pk))
 
 
 def nudge_queued(project: Project) -> None:
@@ -41,10 +35,3 @@ def nudge_queued(project: Project) -> None:
 def tell(project: Project) -> None:
     """Open pages of this project look again."""
     live.publish(live.project_topic(project.pk), live.OVERVIEW)
-
-
-def _send(run_pk: int) -> None:
-    try:
-        current_app.send_task(TASK, args=[run_pk], retry=False)
-    except (OperationalError, OSError):
-        log.warning("The broker is away; the sweep will start fetch %s.", run_pk)
