@@ -27,7 +27,7 @@ install-runtime:
 	@$(INSTALL) runtime
 
 run: install-runtime
-	@exec $(BIN)/python manage.py serve $(if $(REPO),--track "$(REPO)")
+	@exec $(BIN)/python manage.py serve $(if $(value REPO),--track="$$REPO")
 
 test: install
 	@$(BIN)/python tests/plugins/needs.py

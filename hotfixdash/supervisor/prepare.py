@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from pathlib import Path
 
 from django.apps import apps
@@ -73,13 +74,18 @@ def project_name(repository: str) -> str:
 def prepare_project(repository: str) -> FirstLook:
     """Track `repository` unless it is tracked already. Raises `CommandError` with a sentence when it cannot be."""
     path = Path(repository).expanduser()
-    remote = str(path.resolve()) if path.exists() else repository
+    remote = str(path.resolve()) if path.exists() else repository.strip()
     if not User.objects.exists() and settings.DEMO_LOGINS_ALLOWED:
         demo_accounts_create()
     projects = apps.get_model("releases", "Project").objects
-    if not projects.filter(remote_url__in={remote, repository}).exists():
-        call_command("project", "add", remote, "--name", _free_name(project_name(remote)))
-    return FirstLook(projects.filter(remote_url__in={remote, repository}).latest("pk").pk)
+    # A local path may be kept otherwise than it was typed: as `file://…`, or through a link.
+    kept = remote.removeprefix("file://")
+    known = {remote, kept, str(Path(kept).resolve())}
+    if not projects.filter(remote_url__in=known).exists():
+        name = _free_name(project_name(remote))
+        call_command("project", "add", remote, "--name", name)
+        known.update(projects.filter(name=name).values_list("remote_url", flat=True))
+    return FirstLook(projects.filter(remote_url__in=known).latest("pk").pk)
 
 
 class FirstLook:
@@ -122,5 +128,9 @@ def greeting(address: str) -> str:
         lines += [f"  {login.username:<20}{login.password:<18}{login.role.label.lower()}" for login in logins]
     elif not User.objects.filter(is_active=True, is_demo=False).exists():
         lines += ["", "Nobody can sign in yet. Make an account:"]
-        lines += ["  .venv/bin/python manage.py account create NAME --role administrator"]
+        # Typed in another terminal, the command must find this database.
+        where = (
+            "" if settings.DATA_DIR == settings.BASE_DIR / "var" else f"DATA_DIR={shlex.quote(str(settings.DATA_DIR))} "
+        )
+        lines += [f"  {where}.venv/bin/python manage.py account create NAME --role administrator"]
     return "\n".join([*lines, "", "Ctrl-C stops it.", ""])

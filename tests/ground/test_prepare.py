@@ -16,6 +16,7 @@ from releases.ledger.services import event_write
 from releases.policies.flow import FlowPolicy
 from releases.projects.models import Project
 from tests.factories import make_fix, make_project, make_target, make_verdict
+from tests.gitrepos import make_repo
 
 pytestmark = pytest.mark.django_db
 
@@ -52,8 +53,6 @@ def test_settings_page_that_is_named_exists() -> None:
 
 
 def test_tracking_a_path_is_done_once(tmp_path: Path, settings: Any) -> None:
-    from tests.gitrepos import make_repo
-
     repo = make_repo(tmp_path / "shop")
     path = str(getattr(repo, "path", tmp_path / "shop"))
     first = prepare.prepare_project(path)
@@ -61,6 +60,22 @@ def test_tracking_a_path_is_done_once(tmp_path: Path, settings: Any) -> None:
     assert first.pk == second.pk
     assert Project.objects.get().remote_url == str(Path(path).resolve())
     assert User.objects.filter(is_demo=True).exists()
+
+
+@pytest.mark.parametrize("typed", ["file://{}", "{}/", "file://{}/", "{}/.", " file://{}"])
+def test_a_local_folder_may_be_written_in_many_ways(tmp_path: Path, typed: str) -> None:
+    path = make_repo(tmp_path / "shop").path
+    first = prepare.prepare_project(typed.format(path))
+    assert prepare.prepare_project(typed.format(path)).pk == prepare.prepare_project(str(path)).pk == first.pk
+    assert Project.objects.get().remote_url == str(path.resolve())
+
+
+def test_the_command_that_is_printed_works_in_another_terminal(settings: Any, tmp_path: Path) -> None:
+    User.objects.all().delete()
+    settings.DATA_DIR = tmp_path / "a b"
+    assert f"DATA_DIR='{tmp_path}/a b' .venv/bin/python manage.py account create" in prepare.greeting("http://here")
+    settings.DATA_DIR = settings.BASE_DIR / "var"
+    assert "  .venv/bin/python manage.py account create" in prepare.greeting("http://here")
 
 
 def test_taken_names_get_a_number(tmp_path: Path) -> None:
