@@ -171,7 +171,8 @@ _PATTERNS: tuple[tuple[type[GitError], re.Pattern[str]], ...] = tuple(
         (
             MissingObject,
             r"promisor|missing (blob|tree|commit|object)|could not fetch [0-9a-f]{40} from|unable to read sha1|"
-            r"unable to read [0-9a-f]{40}|possible repository corruption on the remote side",
+            r"(unable to|could not) read [0-9a-f]{40}|revision walk setup failed|"
+            r"possible repository corruption on the remote side",
         ),
         (
             Corrupt,

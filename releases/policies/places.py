@@ -59,6 +59,9 @@ def located(repository: str, *, progress: Callable[[str], None] | None = None) -
     What exists as a folder is taken as a path; other words are looked up among tracked projects, if there is a
     database. A URL is cloned to a cache, or fetched when it was cloned before.
     """
+    if not repository.strip():
+        # A script's unset variable must not be answered about the folder in which it happens to run.
+        raise PlaceError("no-such-repository", "No repository is named.", "Give a path, a URL, or a project's name.")
     if _URL.match(repository):
         yield _cloned(repository, progress)
         return

@@ -234,3 +234,9 @@ def test_standard_output_holds_nothing_but_json(var, repo):
     assert json.loads(done.out)
     assert done.out.startswith("{")
     assert done.err == ""
+
+
+@pytest.mark.parametrize("typed", ["", "  "])
+def test_a_repository_without_a_name_is_not_the_folder_at_hand(var, repo, typed):
+    done = run_command(var, "mergeback", typed, "--exit-code", "--format", "json", cwd=repo.path)
+    assert (done.code, done.data["error"]["code"]) == (2, "no-such-repository")

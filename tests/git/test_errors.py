@@ -44,6 +44,7 @@ SAID = [
     ("fatal: packfile ./objects/pack/x.pack cannot be accessed", "corrupt"),
     ("error: object file objects/12/34 is empty", "corrupt"),
     ("fatal: unable to read " + "1" * 40, "missing-object"),
+    ("error: Could not read " + "1" * 40 + "\nfatal: revision walk setup failed", "missing-object"),
     ("fatal: could not fetch " + "1" * 40 + " from promisor remote", "missing-object"),
     ("remote: aborting due to possible repository corruption on the remote side.\nfatal: early EOF", "missing-object"),
     ("fatal: bad revision 'nope'", "no-such-ref"),
