@@ -101,27 +101,28 @@ def make_venv():
         )
 
 
+def sync_with_uv(pins):
+    """First with the certificates that uv brings, then with the system's: an index behind a company's proxy shows
+    a certificate that only this machine knows. What uv says matters only when neither works, and then pip is next."""
+    command = [VENV / "bin" / "uv", "pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes"]
+    command += ["--compile-bytecode", "--link-mode", "copy", pins]
+    return any(
+        subprocess.run(
+            [str(part) for part in command + more], cwd=str(ROOT), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ).returncode
+        == 0
+        for more in ([], ["--system-certs"])
+    )
+
+
 def sync(name):
     """uv takes seconds; where it cannot be installed, pip does the same in a minute, with the same hashes."""
     pins = PINS / SETS[name]
     quiet = ["-qq", "--disable-pip-version-check", "--no-input"]
     if run(PYTHON, "-m", "pip", "install", *quiet, "--require-hashes", "-r", PINS / "bootstrap.txt"):
-        env_uv = VENV / "bin" / "uv"
-        if run(
-            env_uv,
-            "pip",
-            "sync",
-            "--quiet",
-            "--python",
-            PYTHON,
-            "--require-hashes",
-            "--compile-bytecode",
-            "--link-mode",
-            "copy",
-            pins,
-        ):
+        if sync_with_uv(pins):
             return
-        print("install: uv could not install the packages; trying pip.", flush=True)
+        print("install: uv could not install the packages; trying pip, which takes a minute.", flush=True)
     else:
         print("install: uv could not be installed; using pip, which takes a minute.", flush=True)
     if not run(PYTHON, "-m", "pip", "install", *quiet, "--require-hashes", "-r", pins):
