@@ -8,21 +8,17 @@ borrows the objects of the real one and none of its configuration, and that is t
 
 from __future__ import annotations
 
-import hashlib
-import re
 import tempfile
 import time
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-from releases.git import runner
+from releases.git import loose, runner
 from releases.git.errors import GitError
-
-from .hunks import ConflictHunk, conflict_hunks
+from releases.git.hunks import ConflictHunk, conflict_hunks
+from releases.git.merging import Outcome, merges, unread
 
 MAX_PATHS = 200
 """Conflicting paths that one trial keeps."""
@@ -30,10 +26,6 @@ MAX_FILES_WITH_HUNKS = 6
 """Conflicting files per trial whose hunks are read."""
 MAX_BLOB = 512 << 10
 """Bytes above which a conflicting file is named but its hunks are not read."""
-_READ = 1 << 16
-_UNREAD = re.compile(
-    r"^(?:error|fatal): .*(?:could not|unable to|cannot) (?:read|parse|open).*$", re.IGNORECASE | re.MULTILINE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +124,6 @@ class _Bench:
         self._dir = scratch
         self._deadline = deadline
         self._known: dict[str, _Commit | None] = {}
-        self._made: set[str] = set()
 
     def try_all(self, picks: Sequence[Pick]) -> list[Trial]:
         """The first steps of all picks together, then the second steps of those still clean, and so on."""
@@ -182,16 +173,8 @@ class _Bench:
 
     def _write(self, tree: str, parents: tuple[str, ...]) -> str:
         """Write a commit as a loose object, without starting a process for it, and return its id."""
-        lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
-        body = "\n".join([*lines, "author t <t@t> 1 +0000", "committer t <t@t> 1 +0000", "", "t\n"]).encode()
-        data = b"commit %d\0%s" % (len(body), body)
-        sha = (hashlib.sha256 if len(tree) == 64 else _sha1)(data).hexdigest()
-        if sha not in self._made:
-            folder = self._dir / "objects" / sha[:2]
-            folder.mkdir(exist_ok=True)
-            (folder / sha[2:]).write_bytes(zlib.compress(data, 1))
-            self._made.add(sha)
-        return sha
+        body = loose.commit_text(tree, parents, loose.MADE_UP, loose.MADE_UP, b"t\n")
+        return loose.write_object(self._dir / "objects", "commit", body, sha256=len(tree) == 64)
 
     def _merge(self, pairs: list[tuple[str, str]]) -> list[Trial]:
         """Merge every pair. Git ends at the first pair it cannot read: that one is marked, the rest tried again."""
@@ -215,21 +198,11 @@ class _Bench:
         A tree that git cannot read counts as empty for it, with no more than an error on the side: then none of the
         results is believed, and every pair is tried alone to find out whose they are.
         """
-        spec = "".join(f"{ours} {theirs}\n" for ours, theirs in pairs).encode()
-        args = ["merge-tree", "--write-tree", "--allow-unrelated-histories", "--stdin"]
-        found: list[Trial] = []
-        said = ""
-        try:
-            with runner.stream(args, git_dir=self._dir, stdin=spec, timeout=timeout) as out:
-                found.extend(_parse_trials(out.stdout))
-                out.finish()
-                said = out.stderr()
-        except GitError as error:
-            said = error.detail or error.sentence
-        if not _UNREAD.search(said):
-            results.extend(found)
+        found, said = merges(self._dir, pairs, timeout=timeout)
+        if not unread(said):
+            results.extend(map(_trial, found))
         elif len(pairs) == 1:
-            results.append(Trial(error=_UNREAD.findall(said)[0]))
+            results.append(Trial(error=unread(said)))
         else:
             for pair in pairs:
                 if self._left() > 0.05:
@@ -280,10 +253,6 @@ class _Bench:
         return [contents.get(small.get(name, ""), b"") for name in names]
 
 
-def _sha1(data: bytes) -> hashlib._Hash:
-    return hashlib.sha1(data, usedforsecurity=False)
-
-
 def _named_in(pick: Pick) -> list[str]:
     """Every commit that the pick cannot do without."""
     return [pick.onto, *(sha for step in pick.steps for sha in (step.base, step.theirs) if sha is not None)]
@@ -304,40 +273,6 @@ def _parse_commit(body: bytes) -> _Commit:
     return _Commit(tree, tuple(parents))
 
 
-def _tokens(stream: BinaryIO) -> Iterator[str]:
-    """The fields between NUL bytes; an unfinished last field is dropped."""
-    rest = b""
-    while chunk := stream.read(_READ):
-        *whole, rest = (rest + chunk).split(b"\0")
-        for field in whole:
-            yield field.decode("utf-8", "replace")
-
-
-def _parse_trials(stream: BinaryIO) -> Iterator[Trial]:
-    """Read what `merge-tree --stdin` writes; ends without complaint when the output does."""
-    fields = _tokens(stream)
-    try:
-        while True:
-            status, tree = next(fields), next(fields)
-            staged = list(iter(lambda: next(fields), ""))
-            if status == "1":
-                yield Trial(clean=True, tree=tree)
-                continue
-            conflicts = _parse_messages(fields)
-            named = {conflict.path for conflict in conflicts}
-            paths = dict.fromkeys(entry.partition("\t")[2] for entry in staged)
-            conflicts += [Conflict(path, "contents") for path in paths if path not in named]
-            yield Trial(tree=tree, conflicts=tuple(conflicts[:MAX_PATHS]))
-    except (StopIteration, RuntimeError):
-        return
-
-
-def _parse_messages(fields: Iterator[str]) -> list[Conflict]:
-    """The conflicts among git's messages about one merge."""
-    conflicts: list[Conflict] = []
-    while count := next(fields):
-        paths = [next(fields) for _ in range(int(count))]
-        kind, _sentence = next(fields), next(fields)
-        if kind.startswith("CONFLICT (") and paths:
-            conflicts.append(Conflict(paths[0], kind[len("CONFLICT (") :].rstrip(")")))
-    return list(dict.fromkeys(conflicts))
+def _trial(outcome: Outcome) -> Trial:
+    conflicts = tuple(Conflict(conflict.shown, conflict.kind) for conflict in outcome.conflicts[:MAX_PATHS])
+    return Trial(outcome.clean, tree=outcome.tree, conflicts=conflicts)

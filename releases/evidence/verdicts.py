@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from .hunks import ConflictHunk
+from releases.git.hunks import ConflictHunk
 
 
 class Code(StrEnum):

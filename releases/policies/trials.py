@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from releases.evidence.hunks import ConflictHunk
+from releases.git.hunks import ConflictHunk
 from releases.evidence.trial import Pick, Step, trial_picks
 from releases.git.errors import GitError
 from releases.projects.history import History, remembered

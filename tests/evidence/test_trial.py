@@ -2,7 +2,7 @@
 
 import pytest
 
-from releases.evidence.hunks import MAX_LINES, conflict_hunks
+from releases.git.hunks import MAX_LINES, conflict_hunks
 from releases.evidence.trial import Conflict, Pick, Step, trial_picks
 from tests.gitrepos import make_repo
 
