@@ -18,6 +18,8 @@ from .verdicts import CommitVerdict, Evidence, FixVerdict
 
 BESIDE = 4000
 """Commits common to both sides that are looked at besides those of the target alone."""
+MERGE_POPULAR = 2000
+"""A path that more target commits touch leads to no counterpart of a merge's own changes."""
 MERGE_GUESSES = 40
 """Target commits that are compared with one merge that carries changes of its own."""
 
@@ -36,9 +38,16 @@ class Judging:
         self.ignored = ignored
         self.patches = Patches(history.git_dir, history.reader)
         self.observed: dict[str, Observed] = {}
+        self.lacking: list[str] = []
+        """What production has and the target has not."""
+        self.members: list[str] = []
+        """What the target has that may be a counterpart."""
         self.pool = Pool([], [])
-        self.undoings: list[tuple[str, str]] = []
+        self.undoings: list[tuple[str, str, int]] = []
         self.squashed: dict[tuple[str, ...], tuple[str, ...]] = {}
+        """By group of commits that were compared as one: the target commits that hold them, or none."""
+        self.dates: dict[str, int] = {}
+        """When commits were made whose metadata was not read this time."""
 
     def commits(self) -> dict[str, CommitVerdict]:
         """The verdict on each commit in question."""
@@ -51,40 +60,42 @@ class Judging:
     def observe(self) -> None:
         """Look at every commit in question against all that the target has."""
         history = self.history
+        self.lacking = history.lacking(self.target)
         here = self._lacked()
         outside = set(here)
         self.observed = {sha: Observed(sha, in_target=sha not in outside) for sha in self.shas}
-        pool = self._pool_shas()
-        history.prefetch([*here, *pool], bodies=False)
+        self.members = self._pool_shas()
+        history.prefetch([*self.shas, *self.lacking, *self.members], bodies=False)
         candidates = [facts for sha in here if (facts := self._readable(sha)) is not None]
-        others = [facts for sha in pool if sha not in self.ignored and (facts := history.known(sha)) is not None]
+        others = [facts for sha in self.members if (facts := history.known(sha)) is not None]
         self.pool = Pool(candidates, others)
         self.compare(candidates)
         undoing = Undoing(history, self.patches, self._of_production(candidates), others)
         undoing.look(self.observed)
         self.undoings = undoing.undoings.pairs()
+        self._unread()
         self._cut_off()
 
     def _lacked(self) -> list[str]:
         """Those of the commits in question that the target does not have."""
-        lacking = set(self.history.lacking(self.target))
+        lacking = set(self.lacking)
         return [sha for sha in self.shas if sha in lacking or not self.history.contains(self.target, sha)]
 
-    def compare(self, candidates: Sequence[Facts], *, trailers: bool = True) -> None:
+    def compare(self, candidates: Sequence[Facts]) -> None:
         """Look for counterparts of these commits in the pool."""
-        self._counterparts([facts for facts in candidates if not facts.is_merge], trailers=trailers)
+        self._counterparts([facts for facts in candidates if not facts.is_merge])
         self._merges([facts for facts in candidates if facts.is_merge])
 
     def _pool_shas(self) -> list[str]:
         """Target commits that may be counterparts: those production lacks, and common ones beside the fixes."""
         history = self.history
         shas = [*history.gained(self.target), *history.beside(self.target)[:BESIDE]]
-        return [sha for sha in shas if len(history.parents(sha)) < 2]
+        return [sha for sha in shas if len(history.parents(sha)) < 2 and sha not in self.ignored]
 
     def _of_production(self, candidates: Sequence[Facts]) -> list[Facts]:
         """Production commits that the target lacks and that were read: what undoes a fix may be no fix itself."""
         read = {facts.sha: facts for facts in candidates}
-        for sha in self.history.lacking(self.target):
+        for sha in self.lacking:
             facts = self.history.known(sha)
             if facts is not None:
                 read.setdefault(sha, facts)
@@ -102,18 +113,22 @@ class Judging:
         seen.empty = facts.empty and not facts.is_merge
         return facts
 
-    def _counterparts(self, candidates: Sequence[Facts], *, trailers: bool) -> None:
+    def _counterparts(self, candidates: Sequence[Facts]) -> None:
         Identity(self.pool, self.patches, self.observed).look(candidates)
         left = [commit for commit in candidates if not self._settled(commit.sha)]
         look_for_names(self.pool, self.patches, left, self.observed)
-        if trailers and not self.masked:
+        if not self.masked:
             declaring = Declaring(self.history, self.tip, self.pool, self.patches, self.ignored)
-            declaring.look(candidates, left, self.observed)
+            declaring.look(self._between(candidates), left, self.observed)
         left = [commit for commit in left if commit.header and not self._found(commit.sha)]
         pairs = guesses(self.pool, left, budget(len(candidates)))
         self.patches.read(sha for pair in pairs for sha in (pair.commit.sha, pair.other.sha))
         look_alike(pairs, self.patches, self.observed)
         look_for_squashes(pairs, self.patches, self.observed, self._picks_nothing)
+
+    def _between(self, candidates: Sequence[Facts]) -> Sequence[Facts]:
+        """Commits of production that trailers may lead over."""
+        return candidates
 
     def _settled(self, sha: str) -> bool:
         seen = self.observed[sha]
@@ -137,12 +152,15 @@ class Judging:
 
     def _merge(self, merge: Facts, content: Content) -> None:
         paths = {change.name.split(b" b/")[0][2:].decode("utf-8", "replace") for change in content.changes}
-        touching = self.pool.touching(paths)
-        near = {other.sha: other for others in touching.values() for other in others if not other.wide}
-        ranked = sorted(near.values(), key=lambda other: (-len(paths & set(other.paths)), -other.committed_at))
+        touching = self.pool.touching(paths, MERGE_POPULAR)
+        near = {other.sha: other for others in touching.values() for other in others}
+        ranked = sorted(
+            near.values(), key=lambda other: (-len(paths & set(other.paths)), -other.committed_at, other.sha)
+        )
         chosen = ranked[:MERGE_GUESSES]
         self.patches.read(other.sha for other in chosen)
         seen = self.observed[merge.sha]
+        seen.paths = tuple(sorted(paths))
         for other in chosen:
             theirs = self.patches.of(other.sha)
             if not theirs.readable:
@@ -155,6 +173,13 @@ class Judging:
                 held = contained(content, theirs)
                 seen.likely.append(Match(other.sha, (Evidence.SIMILARITY,), share, held))
 
+    def _unread(self) -> None:
+        """Where files that were to be compared cannot be read, absence proves nothing."""
+        unreadable = self.history.reader.unreadable
+        for sha, seen in self.observed.items() if unreadable else ():
+            if not unreadable.isdisjoint((sha, *self.patches.compared.get(sha, ()))):
+                seen.unsure = "Git cannot read all files that it may be in: the clone is partial or damaged."
+
     def _cut_off(self) -> None:
         """Where the target's own history is cut off, absence proves nothing."""
         boundary = self.history.shallow_boundary
@@ -162,7 +187,7 @@ class Judging:
             for seen in self.observed.values():
                 seen.unsure = "The target's history is cut off (shallow clone): the fix may lie behind that."
             return
-        lost = [sha for sha in self._pool_shas() if self.history.known(sha) is None]
+        lost = [sha for sha in self.members if self.history.known(sha) is None]
         if lost:
             why = f"{len(lost)} commits of the target cannot be read here: the fix may be among them."
             for seen in self.observed.values():
@@ -185,12 +210,12 @@ class Judging:
         for number, group in enumerate(groups):
             if len(group) < 2 or all(commits[sha].settled for sha in group):
                 continue
-            if tuple(group) in self.squashed:
-                found[number] = self.squashed[tuple(group)]
-                continue
-            facts = [known for sha in group if (known := self.history.known(sha)) is not None]
-            if len(facts) == len(group) and (held := self._squash_of(group, facts)):
-                found[number] = self.squashed[tuple(group)] = held
+            if tuple(group) not in self.squashed:
+                self.history.prefetch(group, bodies=False)
+                facts = [known for sha in group if (known := self.history.known(sha)) is not None]
+                self.squashed[tuple(group)] = self._squash_of(group, facts) if len(facts) == len(group) else ()
+            if held := self.squashed[tuple(group)]:
+                found[number] = held
         return found
 
     def _squash_of(self, group: Sequence[str], facts: Sequence[Facts]) -> tuple[str, ...]:
@@ -206,14 +231,15 @@ class Judging:
         held = holders(joined, [(pair.other, self.patches.of(pair.other.sha)) for pair in pairs])
         return held if held and self._picks_nothing(group) else ()
 
+    def date(self, sha: str) -> int | None:
+        """When this commit was committed (Unix seconds), if that is known."""
+        facts = self.history.known(sha)
+        return self.dates.get(sha) if facts is None else facts.committed_at
+
     def dated(self, verdict: FixVerdict) -> FixVerdict:
         """The verdict with the time at which the target got the fix."""
         if not verdict.settled:
             return verdict
-        times = [
-            facts.committed_at
-            for part in verdict.commits
-            for sha in part.counterparts
-            if (facts := self.history.known(sha)) is not None
-        ]
+        dates = (self.date(sha) for part in verdict.commits for sha in part.counterparts)
+        times = [date for date in dates if date is not None]
         return replace(verdict, settled_at=max(times)) if times else verdict

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from . import runner
-from .errors import GitError, TimedOut
+from .errors import Corrupt, GitError, MissingObject, TimedOut
 
 DIFF = ("--no-renames", "--full-index", "--no-ext-diff", "--no-textconv", "--no-color", "--diff-algorithm=myers",
         "--no-indent-heuristic", "--src-prefix=a/", "--dst-prefix=b/", "--ignore-submodules=none", "--submodule=short",
@@ -246,9 +246,13 @@ def shallow_boundary(git_dir: Path) -> set[str]:
 
 
 def sizes(git_dir: Path, blobs: Sequence[str]) -> dict[str, int]:
-    """Size in bytes of each object that can be read."""
+    """Size in bytes of each object that can be read.
+
+    In a partial clone git stops at the first object it does not have: what comes after it is left out as well.
+    """
     found: dict[str, int] = {}
     with (
+        suppress(MissingObject, Corrupt),
         _listed(blobs) as listed,
         runner.stream(
             ["cat-file", "--buffer", "--batch-check=%(objectname) %(objectsize)"],
