@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from celery import shared_task
@@ -13,6 +14,16 @@ from redis.exceptions import RedisError
 
 from releases import live
 from releases.git.errors import GitError
+from releases.operations.carrying import operation_carry_out
+from releases.operations.models import Operation
+from releases.operations.services import (
+    operation_next,
+    operation_nudged,
+    operation_request,
+    operations_found_done,
+    operations_lost,
+    operations_to_nudge,
+)
 from releases.policies import keeping_up
 from releases.projects.models import FetchRun, Project
 from releases.projects.secrets import SecretUnreadable
@@ -28,14 +39,20 @@ NUDGE_LIVES = 120
 
 @shared_task(name="releases.tasks.fetch_project")  # type: ignore[untyped-decorator]
 def fetch_project(run_pk: int) -> None:
-    """Carry out one queued fetch, unless somebody has it; then nudge the one that waited for it."""
-    run = keeping_up.project_refresh(run_pk, worker_name())
+    """Carry out one queued fetch, unless somebody has it; then nudge what waited for it."""
+    run = fetch_carry_out(run_pk)
     if run is not None:
-        waiting = fetch_next(run.project_id)
-        if waiting is not None:
-            fetch_nudge(waiting)
-        elif run.refs_changed:
+        waiting = _next_ones(run.project_id)
+        if not waiting and run.refs_changed:
             _send(tidy_mirror, run.project_id, queue="git", expires=600)
+
+
+@shared_task(name="releases.tasks.run_operation")  # type: ignore[untyped-decorator]
+def run_operation(operation_pk: int) -> None:
+    """Carry out one queued change of a remote, unless somebody has it; then nudge what waited for it."""
+    operation = operation_carry_out(operation_pk, worker_name())
+    if operation is not None:
+        _next_ones(operation.project_id, but=operation.pk)
 
 
 @shared_task(name="releases.tasks.tidy_mirror")  # type: ignore[untyped-decorator]
@@ -50,8 +67,35 @@ def tidy_mirror(project_pk: int) -> None:
 @shared_task(name="releases.tasks.sweep")  # type: ignore[untyped-decorator]
 def sweep() -> None:
     """Every few seconds: queue what is due, name lost workers, nudge what was left behind."""
-    for run_pk in keeping_up.sweep():
-        fetch_nudge(run_pk)
+    sweep_now()
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep found waiting for a worker."""
+
+    fetches: int
+    operations: int
+    sent: int
+    """For how much of it a task could be sent; the rest waits for the broker."""
+
+
+def sweep_now() -> Swept:
+    """One sweep, in this process."""
+    operations_lost()
+    operations, fetches = operations_to_nudge(), keeping_up.sweep()
+    sent = sum(operation_nudge(pk) for pk in operations) + sum(fetch_nudge(pk) for pk in fetches)
+    return Swept(len(fetches), len(operations), sent)
+
+
+def fetch_carry_out(run_pk: int) -> FetchRun | None:
+    """Carry out one queued fetch here, and all that follows from what it saw; None when somebody else has it."""
+    run = keeping_up.project_refresh(run_pk, worker_name())
+    if run is not None and run.state == FetchRun.State.DONE:
+        found = operations_found_done(run.project)
+        if found:
+            live.publish(live.project_topic(run.project_id))
+    return run
 
 
 def fetch_ask(project: Project, trigger: str, actor: Any = None) -> FetchRun:
@@ -65,6 +109,31 @@ def fetch_nudge(run_pk: int) -> bool:
     """Send a task for a queued run; False when the broker is away, which only means that the sweep does it later."""
     fetch_nudged(run_pk)
     return _send(fetch_project, run_pk, expires=NUDGE_LIVES)
+
+
+def operation_ask(
+    project: Project, kind: str, key: str, *, subject: str, params: dict[str, Any], actor: Any = None
+) -> tuple[Operation, bool]:
+    """Ask for a change of the remote and, when the transaction commits, nudge a worker. For doors."""
+    operation, made = operation_request(project, kind, key, subject=subject, params=params, actor=actor)
+    transaction.on_commit(lambda: operation_nudge(operation.pk))
+    return operation, made
+
+
+def operation_nudge(operation_pk: int) -> bool:
+    """Send a task for a queued operation; False when the broker is away: the sweep does it later."""
+    operation_nudged(operation_pk)
+    return _send(run_operation, operation_pk, expires=NUDGE_LIVES)
+
+
+def _next_ones(project_pk: int, but: int = 0) -> bool:
+    """Nudge the operation and the fetch of this project that wait, except the one that just gave way."""
+    operation, run = operation_next(project_pk), fetch_next(project_pk)
+    if operation is not None and operation != but:
+        operation_nudge(operation)
+    if run is not None:
+        fetch_nudge(run)
+    return operation is not None or run is not None
 
 
 def _send(task: Any, pk: int, **options: Any) -> bool:

@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group
 
 from hotfixdash.accounts.models import User
 from releases.evidence.verdicts import Code, CommitVerdict, Evidence, FixCommit, FixReport, FixVerdict, Preview, Report
+from releases.operations.models import Operation
 from releases.policies.models import Fix, Target, Verdict
 from releases.projects.models import FetchRun, Project, ProjectAccess, Ref, Release
 from releases.projects.versions import tag_version
@@ -118,3 +119,13 @@ def make_report(fixes: list[FixReport], targets: Sequence[str] = ("develop",), *
 
 def make_preview(*conflicts: str) -> Preview:
     return Preview(clean=not conflicts, conflicts=conflicts)
+
+
+def make_operation(project: Project, kind: str = "cut", **fields: Any) -> Operation:
+    """An operation as asked for, waiting."""
+    params = {"branch": "hotfix/TICKET-1", "tag": "v1.0.0", "commit": sha("v1.0.0")} | fields.pop("params", {})
+    defaults: dict[str, Any] = {
+        "key": f"{kind}:{params['branch']}", "subject": "hotfix:TICKET-1", "actor_name": "Mira",
+        "actor_email": "mira@example.com", "asked_at": NOW,
+    }  # fmt: skip
+    return Operation.objects.create(project=project, kind=kind, params=params, **(defaults | fields))

@@ -53,7 +53,10 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "inte
 GIT_WORKER_PROCESSES = number("GIT_WORKER_PROCESSES", 2, least=1)
 """How many projects `manage.py serve` looks at at the same time."""
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"releases.tasks.fetch_project": {"queue": "git"}}
+CELERY_TASK_ROUTES = {
+    "releases.tasks.fetch_project": {"queue": "git"},
+    "releases.tasks.run_operation": {"queue": "git"},
+}
 # The visibility timeout stands above the hard limit: below it a slow task would run twice.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 3900,

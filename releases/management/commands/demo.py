@@ -10,8 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from hotfixdash.accounts.demo import logins_shown
 from releases.demo.install import NotEmpty, demo_install, demo_remove
-from releases.policies.keeping_up import project_refresh
-from releases.projects.worker_names import worker_name
+from releases.tasks import fetch_carry_out
 
 
 class Command(BaseCommand):
@@ -35,7 +34,7 @@ class Command(BaseCommand):
         logging.getLogger("releases.live").setLevel(logging.ERROR)
         try:
             say = (lambda _: None) if quiet else self.stdout.write
-            projects = demo_install(lambda run: project_refresh(run, worker_name()), say, beside=options["reset"])
+            projects = demo_install(fetch_carry_out, say, beside=options["reset"])
         except NotEmpty:
             raise CommandError(
                 "Something is tracked already; the demo is for an empty dashboard. "

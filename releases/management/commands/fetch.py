@@ -11,8 +11,7 @@ from releases.policies import keeping_up
 from releases.policies.models import Verdict
 from releases.projects.models import FetchRun
 from releases.projects.services import fetch_next, fetch_request
-from releases.projects.worker_names import worker_name
-from releases.tasks import fetch_nudge
+from releases.tasks import fetch_carry_out, fetch_nudge
 
 from .project import find_project
 
@@ -57,7 +56,7 @@ class Command(BaseCommand):
             if run.finished_at is not None:
                 return run
             if run.state == FetchRun.State.QUEUED and time.monotonic() - started >= patience:
-                keeping_up.project_refresh(run.pk, worker_name())
+                fetch_carry_out(run.pk)
                 # Another run of this project may be under way, even one whose worker is gone.
                 keeping_up.sweep()
                 run.refresh_from_db()

@@ -7,30 +7,34 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from releases.policies import keeping_up
-from releases.tasks import fetch_nudge
+from releases.tasks import Swept, sweep_now
 
 
 class Command(BaseCommand):
-    help = "Queue fetches that are due, name lost workers, nudge what was left behind; every 10 s until interrupted."
+    help = "Queue what is due, name lost workers, nudge what was left behind; every 10 s until interrupted."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="Sweep once and end.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         while True:
-            nudged = keeping_up.sweep()
-            sent = sum(fetch_nudge(run_pk) for run_pk in nudged)
-            self.stdout.write(_sentence(len(nudged), sent))
+            self.stdout.write(_sentence(sweep_now()))
             if options["once"]:
                 return
             time.sleep(10)
 
 
-def _sentence(waiting: int, sent: int) -> str:
+def _sentence(swept: Swept) -> str:
+    waiting = " and ".join(
+        f"{count} {one if count == 1 else many}"
+        for count, one, many in (
+            (swept.operations, "operation", "operations"),
+            (swept.fetches, "fetch", "fetches"),
+        )
+        if count
+    )
     if not waiting:
         return "Nothing was left behind."
-    fetches = "1 fetch" if waiting == 1 else f"{waiting} fetches"
-    if sent < waiting:
-        return f"The broker is away; {fetches} will start when it is back."
-    return f"Nudged {fetches}."
+    if swept.sent < swept.fetches + swept.operations:
+        return f"The broker is away; {waiting} will start when it is back."
+    return f"Nudged {waiting}."

@@ -74,8 +74,11 @@ def mirror_remove(folder: Path, facts: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def mirror_of(project: Project) -> Mirror:
-    """The project's mirror, with what it needs to be let in. Raises `SecretUnreadable`."""
+def mirror_of(project: Project, *, lock_wait: float = LOCK_WAIT) -> Mirror:
+    """The project's mirror, with what it needs to be let in. Raises `SecretUnreadable`.
+
+    `lock_wait`: seconds after which it is `Busy` when somebody else writes to it.
+    """
     policy = RemotePolicy(
         roots=tuple(settings.GIT_ALLOWED_ROOTS),
         private_hosts=tuple(settings.GIT_ALLOW_PRIVATE_HOSTS),
@@ -85,7 +88,7 @@ def mirror_of(project: Project) -> Mirror:
     credential = stored and GitCredential(stored.kind, decrypt(stored.secret), stored.username, stored.known_hosts)
     folder = mirror_folder(project)
     return Mirror(
-        folder, project.remote_url, policy, credential or None, timeout=settings.GIT_TIMEOUT, lock_wait=LOCK_WAIT
+        folder, project.remote_url, policy, credential or None, timeout=settings.GIT_TIMEOUT, lock_wait=lock_wait
     )
 
 
