@@ -13,9 +13,11 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from releases.evidence.verdicts import FixReport
 from releases.git.page_reads import CommitInfo
 from releases.live import OVERVIEW
 from releases.policies.flow import FlowPolicy
+from releases.policies.models import Fix
 from releases.policies.release_fixes import fixes_lacking, fixes_shipped, fixes_shipped_counts, tickets_of
 from releases.policies.release_gate import release_gate
 from releases.policies.selectors import ticket_link
@@ -133,9 +135,7 @@ def release(request: HttpRequest, slug: str, tag: str) -> HttpResponse:
         "files": counts,
         "git_problem": problem,
         "gate": gate,
-        "gate_fixes": [(row, links.fix(slug, row.id)) for row in (*gate.returning, *gate.to_check)[:100]]
-        if gate
-        else [],
+        "gate_fixes": _gate_fixes(project, found, (*gate.returning, *gate.to_check)[:100]) if gate else [],
         "may_ask_gate": request.user.is_authenticated and found.deleted_at is None,
         "snapshot_url": reverse("releases:snapshot", args=[slug, found.tag]) if can_download else "",
         "commands": commands,
@@ -146,6 +146,21 @@ def release(request: HttpRequest, slug: str, tag: str) -> HttpResponse:
         "later": f"?page={number + 1}" if commits and number * COMMITS < found.commit_total else "",
     }
     return render(request, "releases/release.html", context)
+
+
+def _gate_fixes(project: Project, release: Release, fixes: Sequence[FixReport]) -> list[tuple[FixReport, str]]:
+    """Each with its page. One that no target needs has none: what lies between the release and it is shown instead."""
+    known = set(Fix.objects.filter(project=project, key__in=[fix.id for fix in fixes]).values_list("key", flat=True))
+    compare = reverse("releases:compare", args=[project.slug])
+    return [
+        (
+            fix,
+            links.fix(project.slug, fix.id)
+            if fix.id in known
+            else f"{compare}?{urlencode({'from': release.tag, 'to': fix.id})}",
+        )
+        for fix in fixes
+    ]
 
 
 def by_ticket(

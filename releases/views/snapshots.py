@@ -41,6 +41,11 @@ def snapshot(request: HttpRequest, slug: str, tag: str) -> HttpResponseBase:
     """The release's files as `.tar.gz`; the same bytes each time."""
     repository, release, stem = _find(request, slug, tag)
     chunks = archive(repository, release.commit, stem, SECONDS)
+    try:
+        # A repository that cannot be read shows at once, while the answer can still say so.
+        chunks = _begun(next(chunks, b""), chunks)
+    except GitError as error:
+        return _unreadable(error)
     # Under ASGI Django would collect a plain iterator whole before it sends the first byte.
     content = _in_steps(chunks) if isinstance(request, ASGIRequest) else chunks
     headers = {"Content-Disposition": content_disposition_header(True, f"{stem}.tar.gz") or "attachment"}
@@ -59,7 +64,7 @@ def checksum(request: HttpRequest, slug: str, tag: str) -> HttpResponse:
             for chunk in archive(repository, release.commit, stem, CHECKSUM_SECONDS):
                 total.update(chunk)
         except GitError as error:
-            return HttpResponse(f"{error.sentence}\n", status=503, content_type="text/plain; charset=utf-8")
+            return _unreadable(error)
         digest = total.hexdigest()
         cache.set(key, digest, _DAY)
     return HttpResponse(f"{digest}  {stem}.tar.gz\n", content_type="text/plain; charset=utf-8")
@@ -82,10 +87,23 @@ def archive(repository: Repository, commit: str, stem: str, seconds: float) -> G
     """The compressed archive in pieces. No time of day is written into it, so that its checksum stays."""
     press = zlib.compressobj(6, zlib.DEFLATED, 31)
     with repository.archive(commit, prefix=f"{stem}/", timeout=seconds) as tar:
+        # One piece is held back, so that a small archive that cannot be finished is not begun either.
+        held = b""
         while chunk := tar.read(_CHUNK):
-            if piece := press.compress(chunk):
-                yield piece
-    yield press.flush()
+            if held:
+                yield held
+            held = press.compress(chunk)
+    yield held + press.flush()
+
+
+def _begun(first: bytes, rest: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
+    with closing(rest):
+        yield first
+        yield from rest
+
+
+def _unreadable(error: GitError) -> HttpResponse:
+    return HttpResponse(f"{error.sentence}\n", status=503, content_type="text/plain; charset=utf-8")
 
 
 async def _in_steps(chunks: Generator[bytes, None, None]) -> AsyncIterator[bytes]:

@@ -9,6 +9,7 @@ import shlex
 import tarfile
 from dataclasses import dataclass
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -296,6 +297,14 @@ def test_snapshot_given_up_half_way_leaves_no_process(reader: Client, scene: Sce
     answer.close()
 
 
+def test_snapshot_of_a_damaged_repository_says_so(reader: Client, scene: Scene) -> None:
+    lost = scene.repo.git("rev-parse", "v1.1.0:vat.py")
+    (scene.repo.path / "objects" / lost[:2] / lost[2:]).unlink()
+    answer = reader.get("/projects/checkout-api/snapshots/v1.1.0.tar.gz")
+    assert answer.status_code == 503
+    assert b"damaged" in answer.content
+
+
 def judge(scene: Scene) -> None:
     """Leave the facts that a worker leaves, as it does."""
     facts = facts_file(scene.project)
@@ -314,6 +323,20 @@ def test_gate_names_the_bugs_that_an_old_release_would_bring_back(
     assert "Round VAT TICKET-4" in old.partition("Bugs it would bring back")[2]
     new = read(reader, "/projects/checkout-api/releases/v1.1.0/", gate="1")
     assert "v1.1.0 is safe" in new
+
+
+def test_every_fix_that_the_gate_names_can_be_followed(
+    reader: Client, scene: Scene, settings: Any, tmp_path: Path
+) -> None:
+    """Some have a page; those that no target lacks were never written down, so they lead to the comparison."""
+    settings.EVIDENCE_DIR = tmp_path / "evidence"
+    judge(scene)
+    written = make_fix(scene.project, key=scene.repo.git("rev-parse", "v1.1.0~1"))
+    html = read(reader, "/projects/checkout-api/releases/v1.0.0/", gate="1")
+    urls = [unescape(url) for url in re.findall(r'<a class="ow-s" href="([^"]+)"', html.partition('id="gate"')[2])]
+    assert any(written.key in url and "/fixes/" in url for url in urls)
+    assert any("/compare/" in url for url in urls)
+    assert [reader.get(url).status_code for url in urls] == [200] * len(urls)
 
 
 def test_gate_says_when_it_cannot_know(reader: Client, scene: Scene, settings: Any, tmp_path: Path) -> None:
