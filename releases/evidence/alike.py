@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .facts import Content, Facts, contained, similarity
 from .observe import TELLING, Patches
-from .pool import Pool
+from .pool import SUBJECT_HITS, Pool
 from .rules import ALIKE, ALIKE_LINES, CONTAINED, HALF, Match, Observed
 from .verdicts import Evidence
 
@@ -21,6 +21,8 @@ PIECES = 12
 """Target commits that one commit may have been split into."""
 WIDE, WIDER = 20, 4
 """A commit of more paths than this, and this many times those of the fix, is no guess."""
+PATHS = 200
+"""Paths of one commit by which others are looked for."""
 POPULAR = 150
 """A path that more target commits touch leads to none of them by itself."""
 
@@ -43,16 +45,15 @@ def budget(candidates: int) -> int:
 def guesses(pool: Pool, commits: Sequence[Facts], limit: int) -> list[Guess]:
     """The most promising pairs, best first, with at most `limit` different commits among them."""
     commits = [commit for commit in commits if not commit.wide]
-    touching = pool.touching(path for commit in commits for path in commit.paths)
+    touching = pool.touching((path for commit in commits for path in commit.paths[:PATHS]), POPULAR)
     found: list[Guess] = []
     for commit in commits:
-        near: dict[str, Facts] = {other.sha: other for other in pool.by_subject.get(commit.key, ())[:2]}
-        for path in commit.paths[:200]:
-            others = touching.get(path, ())
-            if len(others) <= POPULAR:
-                near.update((other.sha, other) for other in others)
+        named = pool.by_subject.get(commit.key, ())
+        near: dict[str, Facts] = {other.sha: other for other in named if len(named) <= SUBJECT_HITS}
+        for path in commit.paths[:PATHS]:
+            near.update((other.sha, other) for other in touching.get(path, ()))
         ranked = sorted(
-            (Guess(commit, other, score) for other in near.values() if (score := _score(commit, other)) >= HALF),
+            (Guess(commit, other, score) for other in near.values() if (score := promise(commit, other)) >= HALF),
             key=lambda guess: (-guess.score, abs(guess.other.authored_at - commit.authored_at), guess.other.sha),
         )
         found += ranked[:GUESSES]
@@ -67,7 +68,8 @@ def guesses(pool: Pool, commits: Sequence[Facts], limit: int) -> list[Guess]:
     return kept
 
 
-def _score(commit: Facts, other: Facts) -> float:
+def promise(commit: Facts, other: Facts) -> float:
+    """How much speaks for reading two patches to compare them; from HALF on it may be worth it."""
     if other.wide or len(other.paths) > WIDE + WIDER * len(commit.paths):
         return 0.0  # a sweep over the whole tree holds pieces of everything
     ours, theirs = set(commit.paths), set(other.paths)
@@ -95,7 +97,7 @@ def look_alike(pairs: Sequence[Guess], patches: Patches, observed: Mapping[str, 
         match = Match(guess.other.sha, codes, share, contained(ours, theirs), contained(theirs, ours))
         observed[guess.commit.sha].likely.append(match)
     for sha in {guess.commit.sha for guess in pairs}:
-        observed[sha].likely.sort(key=lambda match: -(match.similarity or 0.0))
+        observed[sha].likely.sort(key=lambda match: (-(match.similarity or 0.0), match.sha))
 
 
 def _named_alike(one: Facts, other: Facts) -> bool:
@@ -119,7 +121,7 @@ def holders(part: Content, others: Iterable[tuple[Facts, Content]]) -> tuple[str
     for _, content in pieces:
         union.update(content.lines or {})
     if len(pieces) > 1 and (contained(part, union) or 0.0) >= CONTAINED:
-        return tuple(other.sha for other, _ in sorted(pieces, key=lambda item: item[0].committed_at))
+        return tuple(other.sha for other, _ in sorted(pieces, key=lambda item: (item[0].committed_at, item[0].sha)))
     return ()
 
 
@@ -137,6 +139,7 @@ def look_for_squashes(
         found = holders(patches.of(sha), [(other, patches.of(other.sha)) for other in others])
         if found and proved([sha]):
             seen.squashed = found
+        seen.tried = bool(found) and not seen.squashed
 
 
 def union(contents: Iterable[Content]) -> Content | None:

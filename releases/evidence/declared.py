@@ -30,15 +30,15 @@ class Trailers:
     """The graph of who names whom."""
 
     def __init__(self, commits: Iterable[Facts], find: Callable[[str], str | None]) -> None:
-        self._near: dict[str, dict[str, None]] = defaultdict(dict)
+        self._near: dict[str, set[str]] = defaultdict(set)
         for commit in commits:
             if len(commit.links) > HUB:
                 continue
             for written in commit.links:
                 named = find(written)
                 if named and named != commit.sha:
-                    self._near[commit.sha][named] = None
-                    self._near[named][commit.sha] = None
+                    self._near[commit.sha].add(named)
+                    self._near[named].add(commit.sha)
 
     def reached(self, sha: str, in_target: Callable[[str], bool]) -> list[Declaration]:
         """Commits of the target that trailers lead to, nearest first; the search stops at each."""
@@ -48,7 +48,7 @@ class Trailers:
         for steps in range(1, DEPTH + 1):
             beyond: list[str] = []
             for at in layer:
-                for named in self._near.get(at, ()):
+                for named in sorted(self._near.get(at, ())):
                     if named in seen:
                         continue
                     seen.add(named)
@@ -56,7 +56,7 @@ class Trailers:
                         found.append(Declaration(named, Evidence.TRAILER, steps))
                     else:
                         beyond.append(named)
-            layer = beyond
+            layer = sorted(beyond)
         return found
 
 

@@ -40,8 +40,7 @@ class Declaring:
             if found:
                 pairs.append((commit, found))
         self.history.prefetch((d.sha for _, found in pairs for d in found), bodies=False)
-        wanted = [(commit.sha, d.sha) for commit, found in pairs for d in found if self._needs_content(commit, d.sha)]
-        self.patches.read(sha for pair in wanted for sha in pair)
+        self.patches.compare((commit, self._doubtful(commit, found)) for commit, found in pairs)
         for commit, found in pairs:
             self._weigh(commit, found, observed[commit.sha])
 
@@ -64,9 +63,10 @@ class Declaring:
         """Whether the commit already stood on what it names: then that is no counterpart of it."""
         return sha in self._inside and self.history.reaches(commit, sha)
 
-    def _needs_content(self, commit: Facts, sha: str) -> bool:
-        other = self.history.known(sha)
-        return other is not None and not same_hand(commit, other)
+    def _doubtful(self, commit: Facts, found: Sequence[Declaration]) -> list[Facts]:
+        """The named commits that only their content can back."""
+        others = [other for d in found if (other := self.history.known(d.sha)) is not None]
+        return [other for other in others if not same_hand(commit, other)]
 
     def _weigh(self, commit: Facts, found: Sequence[Declaration], seen: Observed) -> None:
         """Turn declarations into matches with what backs them."""
@@ -86,7 +86,7 @@ class Declaring:
                 named.append((other, match.similarity))
         for match in seen.declared:
             matches.setdefault(match.sha, match)
-        seen.declared = sorted(matches.values(), key=lambda m: (not corroborated(m), -(m.similarity or 0.0)))
+        seen.declared = sorted(matches.values(), key=lambda m: (not corroborated(m), -(m.similarity or 0.0), m.sha))
         best = self.history.known(seen.likely[0].sha) if seen.likely else None
         if outvoted(named, commit, best):
             seen.outvoted = seen.declared[0].sha

@@ -36,24 +36,20 @@ class Engine:
         self.store = store
         self.options = options
         history.store = store
-        self._snapshots: dict[str, Snapshot] = {}
-        for target in history.targets if store else ():
-            self._load(target)
 
-    def _load(self, target: str) -> None:
-        """Take up what an earlier run kept, so that whoever asks for metadata does not wait for git."""
+    def _snapshot(self, target: str) -> Snapshot | None:
+        """What an earlier run kept."""
         data = self.store.judgement(self._key(target)) if self.store else None
         if data is None:
-            return
+            return None
         try:
-            snapshot = Snapshot.from_data(data)
+            return Snapshot.from_data(data)
         except (ValueError, TypeError, LookupError):
-            return
-        self._snapshots[target] = snapshot
-        self.history.adopt(snapshot.facts)
+            return None
 
     def _key(self, target: str) -> bytes:
-        return snapshot_key(target, self.options.mask_trailers, self.options.ignore_commits)
+        options = self.options
+        return snapshot_key(target, self.history.production, options.mask_trailers, options.ignore_commits)
 
     def judge(self, groups: Sequence[Sequence[str]]) -> dict[str, list[FixVerdict]]:
         """Verdicts by target (as typed), one for each group of commits, in the order of the groups.
@@ -79,9 +75,11 @@ class Engine:
 
     def _observed(self, shas: Sequence[str], target: str) -> Judging:
         options = self.options
-        snapshot = self._snapshots.pop(target, None)
-        if snapshot is not None:
-            resuming = Resuming(self.history, target, shas, options.mask_trailers, options.ignore_commits, snapshot)
+        snapshot = self._snapshot(target)
+        if snapshot is not None and self.store is not None:
+            resuming = Resuming(
+                self.history, target, shas, options.mask_trailers, options.ignore_commits, snapshot, self.store
+            )
             if resuming.resume():
                 return resuming
         judging = Judging(self.history, target, shas, options.mask_trailers, options.ignore_commits)

@@ -318,7 +318,7 @@ def read_content(patch: bytes, *, cut: bool = False) -> Content:
     """One patch as `git diff-tree -p` prints it; one that was cut off cannot be compared."""
     if cut:
         return UNREADABLE
-    content = Content(patch)
+    content = Content(patch.strip(b"\n"))  # whether a newline ends it depends on its place in git's output
     if len(patch) > LARGE:
         content.compact()
     return content

@@ -104,14 +104,13 @@ class History:
         if tip == before:
             return []
         came = []
-        revisions = [f"{before}...{tip}", *(f"^{sha}" for sha in self.production.values())]
-        for line in objects.walk(self.git_dir, revisions, "--parents", "--topo-order", "--left-right"):
-            side, sha, *parents = line[0], *line[1:].split(" ")
-            if side == "<":
-                return None
+        revisions = [tip, f"^{before}", *(f"^{sha}" for sha in self.production.values())]
+        for line in objects.walk(self.git_dir, revisions, "--parents", "--topo-order"):
+            sha, *parents = line.split(" ")
             came.append(sha)
             self._parents[sha] = tuple(parents)
-        return came
+        forward = any(before in self._parents[sha] for sha in came)
+        return came if forward or objects.is_ancestor(self.git_dir, before, tip) else None
 
     def contains(self, target: str, sha: str) -> bool:
         """Whether this target (a name) has a commit in its history. Cheap for commits of production and targets."""
@@ -165,11 +164,12 @@ class History:
 
     def prefetch(self, shas: Iterable[str], *, bodies: bool = True) -> None:
         """Read metadata of many commits at once, those that are not known yet."""
-        wanted = [sha for sha in dict.fromkeys(shas) if sha not in self._facts]
+        known = self._facts
+        wanted = [sha for sha in dict.fromkeys(shas) if sha not in known or (bodies and known[sha].body is None)]
         if wanted and self.store is not None:
             kept = self.store.facts(wanted)
             self._facts.update((sha, facts) for sha, facts in kept.items() if facts.body is not None or not bodies)
-            wanted = [sha for sha in wanted if sha not in self._facts]
+            wanted = [sha for sha in wanted if sha not in known or (bodies and known[sha].body is None)]
         if wanted:
             read = self.reader.facts(wanted, bodies=None if bodies else frozenset())
             self._facts.update(read)
@@ -185,10 +185,6 @@ class History:
     def known(self, sha: str) -> Facts | None:
         """Metadata where it was read already."""
         return self._facts.get(sha)
-
-    def adopt(self, facts: Mapping[str, Facts]) -> None:
-        """Take metadata that was kept from an earlier run."""
-        self._facts.update(facts)
 
     def message(self, sha: str) -> str:
         """The whole commit message."""

@@ -40,6 +40,15 @@ class Patches:
     known: dict[str, Content] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     held: int = 0
+    compared: dict[str, set[str]] = field(default_factory=dict)
+    """By commit in question: the others whose patches were read for its sake."""
+
+    def compare(self, pairs: Iterable[tuple[Facts, Sequence[Facts]]]) -> None:
+        """Read the patches of commits and of those they are to be compared with."""
+        listed = [(commit, others) for commit, others in pairs if others]
+        self.read(sha for commit, others in listed for sha in (commit.sha, *(other.sha for other in others)))
+        for commit, others in listed:
+            self.compared.setdefault(commit.sha, set()).update(other.sha for other in others)
 
     def read(self, shas: Iterable[str]) -> None:
         wanted = [sha for sha in dict.fromkeys(shas) if sha not in self.known]
@@ -99,7 +108,7 @@ class Identity:
         self.patches.measure({c.sha: c for commit in left for c in (commit, *hits[commit.sha])}.values())
         for commit in left:
             hits[commit.sha] = [o for o in hits[commit.sha] if self.patches.may_equal(commit, o, slack=BLANKS)]
-        self.patches.read(sha for commit in left if hits[commit.sha] for sha in _with(commit, hits[commit.sha]))
+        self.patches.compare((commit, hits[commit.sha]) for commit in left)
         left = [commit for commit in left if not self._compare(commit, hits[commit.sha])]
         others = {
             commit.sha: [other for other in self.pool.same_header(commit) if not agree(commit, other)]
@@ -109,7 +118,7 @@ class Identity:
         self.patches.measure({c.sha: c for commit in left for c in (commit, *others[commit.sha])}.values())
         for commit in left:
             others[commit.sha] = [o for o in others[commit.sha] if self.patches.may_equal(commit, o)]
-        self.patches.read(sha for commit in left if others[commit.sha] for sha in _with(commit, others[commit.sha]))
+        self.patches.compare((commit, others[commit.sha]) for commit in left)
         for commit in left:
             self._compare(commit, others[commit.sha])
 
@@ -144,15 +153,13 @@ class Identity:
         return bool(seen.same_patch or seen.same_lines)
 
 
-def _with(commit: Facts, others: Sequence[Facts]) -> list[str]:
-    return [commit.sha, *(other.sha for other in others)]
-
-
 def measured(patches: Patches, commit: Facts, other: Facts, evidence: tuple[Evidence, ...]) -> Match:
-    """A match with what the contents have in common; both must have been read, or it stays unmeasured."""
-    ours, theirs = patches.known.get(commit.sha), patches.known.get(other.sha)
+    """A match with what the contents have in common; unless the two were to be compared, it stays unmeasured."""
     match = Match(other.sha, evidence, authored=commit.author_key == other.author_key)
-    if ours and theirs and ours.readable and theirs.readable:
+    if other.sha not in patches.compared.get(commit.sha, ()):
+        return match
+    ours, theirs = patches.of(commit.sha), patches.of(other.sha)
+    if ours.readable and theirs.readable:
         match.similarity = similarity(ours, theirs)
         match.has = contained(ours, theirs)
         match.fills = contained(theirs, ours)
@@ -172,7 +179,7 @@ def look_for_names(pool: Pool, patches: Patches, commits: Sequence[Facts], obser
         found = [Hit(other, sha in dated, other.key == commit.key) for sha, other in others.items()]
         if found:
             hits.append((commit, found))
-    patches.read(sha for commit, found in hits if _doubtful(commit, found) for sha in _with(commit, _others(found)))
+    patches.compare((commit, _others(found)) for commit, found in hits if _doubtful(commit, found))
     for commit, found in hits:
         matches = [(measured(patches, commit, hit.other, hit.evidence), hit) for hit in found]
         matches = [(match, hit) for match, hit in matches if _believable(commit, match, hit)]
@@ -233,7 +240,8 @@ def _words_shared(one: str, other: str) -> float:
     return len(ours & theirs) / max(1, len(ours | theirs))
 
 
-def _rank(commit: Facts, match: Match, hit: Hit) -> tuple[bool, bool, bool, float, int]:
+def _rank(commit: Facts, match: Match, hit: Hit) -> tuple[bool, bool, bool, float, int, int, str]:
     related_lines = match.similarity is None or match.similarity >= FAINT
     near = -abs(commit.authored_at - hit.other.authored_at)
-    return hit.dated and hit.titled, related_lines, hit.dated, match.similarity or 0.0, near
+    last = (hit.other.committed_at, hit.other.sha)
+    return hit.dated and hit.titled, related_lines, hit.dated, match.similarity or 0.0, near, *last

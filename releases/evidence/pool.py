@@ -71,15 +71,17 @@ class Pool:
         found = [other for other in self.by_subject.get(commit.key, []) if related(commit, other)]
         return found if len(found) <= SUBJECT_HITS else []
 
-    def touching(self, paths: Iterable[str]) -> dict[str, list[Facts]]:
-        """Commits by each of these paths."""
+    def touching(self, paths: Iterable[str], most: int) -> dict[str, list[Facts]]:
+        """Commits by each of these paths, without sweeping ones; a path that more than `most` touch is left out."""
         wanted = set(paths)
         found: dict[str, list[Facts]] = defaultdict(list)
         for commit in self.by_sha.values():
+            if commit.wide:
+                continue
             for path in commit.paths:
                 if path in wanted:
                     found[path].append(commit)
-        return found
+        return {path: commits for path, commits in found.items() if len(commits) <= most}
 
 
 def share_path(one: Facts, other: Facts) -> bool:
@@ -113,11 +115,13 @@ def agree(one: Facts, other: Facts) -> bool:
     return one.author_key == other.author_key or one.key == other.key
 
 
-def closeness(commit: Facts, other: Facts) -> tuple[bool, bool, bool, int]:
-    """Orders possible counterparts: the greatest is the best."""
+def closeness(commit: Facts, other: Facts) -> tuple[bool, bool, bool, int, int, str]:
+    """Orders possible counterparts: the greatest is the best. No two commits are equally close."""
     return (
         commit.author_key == other.author_key,
         commit.key == other.key,
         commit.header == other.header,
         -abs(commit.authored_at - other.authored_at),
+        other.committed_at,
+        other.sha,
     )

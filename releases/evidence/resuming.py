@@ -1,26 +1,46 @@
-"""Judges on from an earlier run: what was observed stays true, and only what was pushed since is looked at."""
+"""Judges on from an earlier run: what was observed stays true, but for commits that share something with the push.
+
+Those, and commits that are new in production, are judged by the same rules as ever, against what they have in common
+with the target's commits according to the kept keys. The answer is the one that judging from nothing gives, except
+that the budget for guesses (see `alike`) is given out anew.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
-from .declared import HUB
+from .alike import POPULAR, promise
 from .facts import Facts
 from .history import History
+from .index import Index, IndexedPool, like
 from .judging import Judging
-from .pool import Pool
-from .rules import Observed
+from .keys import HEADER, PATH, key
+from .observe import BLANKS
+from .rules import HALF, Observed
 from .snapshot import Snapshot
-from .undoing import Undoing, matches_of
+from .store import FactStore
+from .undoing import Earlier, Undoing, matches_of
 
 MUCH = 400
-"""Pushed commits from which everything is judged afresh."""
-NEW_SHARE = 4
-"""Everything is judged afresh when more than one in so many commits in question is new."""
+"""Commits that came or went from which everything is judged afresh."""
+FEW_NEW, NEW_SHARE = 20, 4
+"""So is it when there are more than a few new commits in question, and more than one in so many."""
+
+
+@dataclass(slots=True)
+class Change:
+    """What a push changed for one target."""
+
+    lacking: list[str]
+    members: Collection[str]
+    """Target commits that may be counterparts now."""
+    came: list[str]
+    gone: list[str]
 
 
 class Resuming(Judging):
-    """A judgement that goes on from a snapshot; `observe` says whether that was possible."""
+    """A judgement that goes on from a snapshot; `resume` says whether that was possible."""
 
     def __init__(
         self,
@@ -30,94 +50,199 @@ class Resuming(Judging):
         masked: bool,
         ignored: frozenset[str],
         snapshot: Snapshot,
+        store: FactStore,
     ) -> None:
         super().__init__(history, target, shas, masked, ignored)
         self.snapshot = snapshot
+        self.store = store
+        self.index = Index(history, store, ())
 
     def resume(self) -> bool:
         """Observe what changed; False when the target did not simply move forward, or too much is new."""
-        history, snapshot = self.history, self.snapshot
-        pushed = history.pushed(self.target, snapshot.tip)
-        if pushed is None or len(pushed) > MUCH or history.shallow_boundary:
+        change = self._change()
+        if change is None or len(change.came) + len(change.gone) > MUCH:
             return False
+        kept = self.snapshot.observed
+        self.lacking, self.members = change.lacking, list(change.members)
         here = self._lacked()
-        new = [sha for sha in here if sha not in snapshot.observed]
-        if len(new) * NEW_SHARE > len(here):
+        new = [sha for sha in here if sha not in kept]
+        if len(new) > max(FEW_NEW, len(here) // NEW_SHARE):
             return False
-        history.adopt(snapshot.facts)
+        self.dates = self.snapshot.dates
+        self.index = Index(self.history, self.store, frozenset(change.members))
+        fresh = self.index.facts([*change.came, *change.gone])
+        if len(fresh) < len(change.came) + len(change.gone):
+            return False
         outside = set(here)
-        self.observed = {sha: self._start(sha, inside=sha not in outside) for sha in self.shas}
-        came = self._came(pushed)
-        self._look(here, new, came)
-        return True
+        self.observed = {sha: kept[sha] if sha in outside and sha in kept else self._start(sha, outside)
+                         for sha in self.shas}  # fmt: skip
+        self._look(outside - set(new), new, fresh, set(change.gone))
+        return self.store.usable
 
-    def _start(self, sha: str, *, inside: bool) -> Observed:
-        """What was observed, without what later pushes may have changed."""
-        kept = self.snapshot.observed.get(sha)
-        if inside or kept is None:
-            return Observed(sha, in_target=inside)
-        kept.undone_by = kept.undoes = ""
-        kept.reverted = {}
-        return kept
+    def _start(self, sha: str, outside: Collection[str]) -> Observed:
+        return Observed(sha, in_target=sha not in outside)
 
-    def _came(self, pushed: Sequence[str]) -> list[Facts]:
-        singles = [sha for sha in pushed if len(self.history.parents(sha)) < 2]
-        self.history.prefetch(singles, bodies=False)
-        known = [self.history.known(sha) for sha in singles if sha not in self.ignored]
-        return [facts for facts in known if facts is not None]
+    # What changed
 
-    def _look(self, here: Sequence[str], new: Sequence[str], came: Sequence[Facts]) -> None:
-        history = self.history
-        fresh = Judging(history, self.target, new, self.masked, self.ignored)
-        if new:
-            fresh.observe()
-            self.observed.update(fresh.observed)
-        added = set(new)
-        old = [facts for sha in here if sha not in added and (facts := history.known(sha)) is not None]
-        self.pool = Pool(old, came)
-        if came:
-            self.compare([facts for facts in old if self._open(facts)], trailers=self._named(old, came))
-        self._undo(here, fresh, came)
-        self.squashed = dict(self.snapshot.squashed)
+    def _change(self) -> Change | None:
+        history, kept = self.history, self.snapshot
+        pushed = history.pushed(self.target, kept.tip)
+        if pushed is None or len(pushed) > MUCH or history.shallow_boundary:
+            return None
+        if any(seen.unsure or seen.unreadable for seen in kept.observed.values()):
+            return None
+        had = set(kept.lacking)
+        joins = self.tip in had or any(parent in had for sha in pushed for parent in history.parents(sha))
+        if joins or tuple(sorted(history.production.values())) != kept.production:
+            return self._changed_much()
+        came = [sha for sha in pushed if len(history.parents(sha)) < 2 and sha not in self.ignored]
+        return Change(kept.lacking, [*came, *kept.pool], came, [])
 
-    def _open(self, facts: Facts) -> bool:
-        """Merges are compared again only as long as their own changes are not found."""
-        seen = self.observed[facts.sha]
-        return not facts.is_merge or not (seen.empty or seen.same_patch or seen.same_lines)
+    def _changed_much(self) -> Change:
+        """Production moved, or the target took over something of it: what they have in common changed, too."""
+        members = self._pool_shas()
+        before, now = set(self.snapshot.pool), set(members)
+        came = [sha for sha in members if sha not in before]
+        gone = [sha for sha in self.snapshot.pool if sha not in now]
+        return Change(self.history.lacking(self.target), members, came, gone)
 
-    def _named(self, old: Sequence[Facts], came: Sequence[Facts]) -> bool:
-        """Whether any message links what came with the commits in question."""
-        starts = [facts.sha[:7] for facts in came]
-        if any(0 < len(facts.links) <= HUB or facts.change_id for facts in came):
-            return True
-        return any(start in facts.said for facts in old if facts.said for start in starts)
+    def _lacked(self) -> list[str]:
+        """Those of the commits in question that the target does not have."""
+        lacking = set(self.lacking)
+        known = self.snapshot.dates
+        return [sha for sha in self.shas
+                if sha in lacking or (sha not in known and not self.history.contains(self.target, sha))]  # fmt: skip
 
-    def _undo(self, here: Sequence[str], fresh: Judging, came: Sequence[Facts]) -> None:
-        history = self.history
-        ours = {sha: facts for sha in here if (facts := history.known(sha)) is not None}
-        for sha in history.lacking(self.target):
-            if (facts := history.known(sha)) is not None:
-                ours.setdefault(sha, facts)
-        names = {match.sha for seen in self.observed.values() for match in matches_of(seen)}
-        earlier = [*self.snapshot.undoings, *fresh.undoings]
-        names.update(by for _, by in earlier)
-        theirs = {facts.sha: facts for facts in came}
-        for sha in names:
-            if sha not in ours and (facts := history.known(sha)) is not None:
-                theirs.setdefault(sha, facts)
-        new = frozenset([*(facts.sha for facts in came), *fresh.shas])
-        undoing = Undoing(history, self.patches, list(ours.values()), list(theirs.values()), earlier, new)
+    # Who is to be looked at again
+
+    def _look(self, old: Collection[str], new: Sequence[str], fresh: Sequence[Facts], gone: Collection[str]) -> None:
+        near = self._near(fresh, old)
+        again = self._touched(fresh, old, near) | self._lost(old, gone)
+        self.squashed = {
+            group: held
+            for group, held in self.snapshot.squashed.items()
+            if not any(sha in near or sha in again or sha not in old for sha in group)
+        }
+        asked = [sha for sha in self.shas if sha in again or sha in set(new)]
+        for sha in asked:
+            self.observed[sha] = Observed(sha)
+        self.index.facts([*asked, *(sha for sha in self.lacking if sha not in self.snapshot.observed)])
+        candidates = [facts for sha in asked if (facts := self._readable(sha)) is not None]
+        linked = set() if self.masked else self.index.named_around(candidates)
+        self._linked = linked
+        self.pool = IndexedPool(candidates, linked, self.index)
+        if candidates:
+            self.compare(candidates)
+        self._undo(candidates, fresh, old)
+
+    def _between(self, candidates: Sequence[Facts]) -> Sequence[Facts]:
+        asked = {facts.sha for facts in candidates}
+        others = [sha for sha in self._linked if sha in self.observed and sha not in asked]
+        return [*candidates, *(facts for facts in self.index.facts(others) if not self.observed[facts.sha].in_target)]
+
+    def _near(self, fresh: Sequence[Facts], old: Collection[str]) -> set[str]:
+        """Commits in question that touch a path which the push touches, too."""
+        paths = {path for facts in fresh if not facts.wide for path in facts.paths}
+        found = self.index.sharing(key(PATH, path) for path in paths)
+        near = {sha for shas in found.values() for sha in shas if sha in old}
+        return near | {sha for sha in old if not paths.isdisjoint(self.observed[sha].paths)}
+
+    def _touched(self, fresh: Sequence[Facts], old: Collection[str], near: Collection[str]) -> set[str]:
+        """Commits in question whose verdict may be another one now."""
+        named = self.index.sharing(like(fresh))
+        headers = {key(HEADER, facts.header) for facts in fresh if facts.header}
+        found = {sha for at, shas in named.items() if at not in headers for sha in shas
+                 if sha in old and not self._settled(sha)}  # fmt: skip
+        if not self.masked:
+            around = self.index.named_around(fresh) if fresh else ()
+            found.update(sha for sha in around if sha in old and not self._settled(sha))
+        same = {sha for at in headers for sha in named.get(at, ()) if sha in old}
+        found |= self._alike(fresh, [sha for sha in same - found if not self.observed[sha].empty])
+        return found | self._promising(fresh, [sha for sha in near if sha not in found])
+
+    def _alike(self, fresh: Sequence[Facts], same: Sequence[str]) -> set[str]:
+        """Of commits with a header in common: those that may change the same lines."""
+        pairs = [(ours, theirs) for ours in self.index.facts(same) for theirs in fresh if ours.header == theirs.header]
+        self.patches.measure({facts.sha: facts for pair in pairs for facts in pair}.values())
+        return {ours.sha for ours, theirs in pairs if self.patches.may_equal(ours, theirs, slack=BLANKS)}
+
+    def _promising(self, fresh: Sequence[Facts], near: Iterable[str]) -> set[str]:
+        """Commits without a counterpart (or with one that depends on the tip) for which a pushed one may be it."""
+        found: set[str] = set()
+        asked: list[str] = []
+        for sha in near:
+            seen = self.observed[sha]
+            if seen.squashed or seen.tried or (seen.paths and not self._settled(sha)):
+                found.add(sha)
+            elif not self._found(sha):
+                asked.append(sha)
+        open_facts = self.index.facts(asked)
+        if open_facts:
+            paths = {path for facts in fresh for path in facts.paths}
+            quiet = self.index.touching(paths, POPULAR).keys()
+            for ours in open_facts:
+                shared = [f for f in fresh if not quiet.isdisjoint(set(ours.paths) & set(f.paths))]
+                if any(promise(ours, theirs) >= HALF for theirs in shared):
+                    found.add(ours.sha)
+        return found
+
+    def _lost(self, old: Collection[str], gone: Collection[str]) -> set[str]:
+        """Commits in question one of whose counterparts is no longer the target's alone."""
+        if not gone:
+            return set()
+        return {
+            sha for sha in old
+            if any(match.sha in gone for match in matches_of(self.observed[sha]))
+            or any(held in gone for held in self.observed[sha].squashed)
+        }  # fmt: skip
+
+    # What was undone
+
+    def _undo(self, candidates: Sequence[Facts], fresh: Sequence[Facts], old: Collection[str]) -> None:
+        history, index = self.history, self.index
+        for seen in self.observed.values():
+            seen.undone_by = seen.undoes = ""
+            seen.reverted = {}
+        arrived = [sha for sha in self.observed if self.observed[sha].in_target and sha in self.snapshot.observed]
+        arrived += [sha for sha in self.observed if sha not in self.snapshot.dates]
+        arrived += [sha for sha in self.lacking if sha not in self._had]
+        matched = [match.sha for facts in candidates for match in matches_of(self.observed[facts.sha])]
+        changed = list(
+            {facts.sha: facts for facts in (*fresh, *candidates, *index.facts([*arrived, *matched]))}.values()
+        )
+        around = {facts.sha: facts for facts in (*changed, *index.facts(index.undoing(changed)))}
+        lacking = set(self.lacking)
+        ours = [facts for sha, facts in around.items() if sha in lacking]
+        theirs = [facts for sha, facts in around.items() if sha in index.members]
+        inside = {sha for sha, seen in self.observed.items() if seen.in_target}
+        pairs = [pair for pair in self.snapshot.undoings
+                 if pair[1] in lacking or pair[1] in index.members or pair[1] in inside]  # fmt: skip
+        self._meet_merges(changed)
+        undoing = Undoing(history, self.patches, ours, theirs, Earlier(pairs, lacking, index.members))
         undoing.look(self.observed)
         self.undoings = undoing.undoings.pairs()
+
+    @property
+    def _had(self) -> set[str]:
+        return set(self.snapshot.lacking)
+
+    def _meet_merges(self, changed: Sequence[Facts]) -> None:
+        """A revert may name a merge: walk what was not walked yet, so that the merge is known."""
+        if any(facts.reverts for facts in changed):
+            self.history.lacking(self.target)
+            self.history.gained(self.target)
 
 
 def snapshot_of(judging: Judging) -> Snapshot:
     """What the next run needs to go on from here."""
-    history = judging.history
     observed = {sha: seen for sha, seen in judging.observed.items() if not seen.in_target}
-    names = {match.sha for seen in observed.values() for match in matches_of(seen)}
-    names.update(sha for pair in judging.undoings for sha in pair)
-    names.update(observed)
-    facts = {sha: known for sha in names if (known := history.known(sha)) is not None}
-    production = tuple(sorted(history.production.values()))
-    return Snapshot(judging.tip, production, observed, facts, judging.undoings, judging.squashed)
+    names = dict.fromkeys(judging.observed)
+    for seen in observed.values():
+        names.update((match.sha, None) for match in matches_of(seen))
+        names.update((sha, None) for sha in seen.squashed)
+    names.update((sha, None) for held in judging.squashed.values() for sha in held)
+    dates = {sha: date for sha in names if (date := judging.date(sha)) is not None}
+    production = tuple(sorted(judging.history.production.values()))
+    return Snapshot(
+        judging.tip, production, judging.lacking, judging.members, observed, dates, judging.undoings, judging.squashed
+    )

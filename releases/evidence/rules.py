@@ -60,6 +60,10 @@ class Observed:
     likely: list[Match] = field(default_factory=list)
     squashed: tuple[str, ...] = ()
     """Target commits that together hold its lines, proved by a trial pick that changes nothing."""
+    tried: bool = False
+    """Target commits hold its lines, but a trial pick did not prove it: that may change with the target's tip."""
+    paths: tuple[str, ...] = ()
+    """For a merge: where its own changes are."""
     reverted: dict[str, str] = field(default_factory=dict)
     """Counterpart (or the commit itself) → the target commit that undid it and stands."""
 
@@ -248,7 +252,8 @@ def judge_fix(commits: Sequence[CommitVerdict], target: str, squashed: Sequence[
         return FixVerdict(worst.verdict, False, _said(worst.why, target), parts, count)
     if all(part.settled or part.verdict in (Code.LIKELY, Code.DECLARED) for part in owed):
         return FixVerdict(worst.verdict, False, f"{count} settled in {target}; look at {lacking}.", parts, count)
-    return FixVerdict(Code.PARTIAL, False, f"{count} are in {target}; {lacking} are not proved.", parts, count)
+    verb = "is" if len(owed) - len(settled) == 1 else "are"
+    return FixVerdict(Code.PARTIAL, False, f"{count} are in {target}; {lacking} {verb} not proved.", parts, count)
 
 
 def _in_squash(part: CommitVerdict, squashed: tuple[str, ...]) -> CommitVerdict:

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-from .facts import Facts
 from .rules import Match, Observed
-from .store import decode_facts, encode_facts
 from .verdicts import Evidence
 
 
@@ -19,35 +17,51 @@ class Snapshot:
 
     tip: str
     production: tuple[str, ...]
+    lacking: list[str]
+    """What production had and the target had not, in the order of the walk."""
+    pool: list[str]
+    """What the target had that may be a counterpart."""
     observed: dict[str, Observed]
-    facts: dict[str, Facts]
-    """Of the commits in question, of their counterparts, and of what undid them."""
-    undoings: list[tuple[str, str]] = field(default_factory=list)
+    """The commits in question that the target lacked."""
+    dates: dict[str, int]
+    """When the commits in question and their counterparts were committed (Unix seconds)."""
+    undoings: list[tuple[str, str, int]] = field(default_factory=list)
     squashed: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
     """By group of commits: the target commits that hold them."""
 
     def as_data(self) -> tuple[Any, ...]:
         return (
-            self.tip, self.production, [_observed_data(seen) for seen in self.observed.values()],
-            [encode_facts(facts) for facts in self.facts.values()], self.undoings, list(self.squashed.items()),
+            self.tip, self.production, _joined(self.lacking), _joined(self.pool),
+            [_observed_data(seen) for seen in self.observed.values()], self.dates, self.undoings,
+            list(self.squashed.items()),
         )  # fmt: skip
 
     @classmethod
     def from_data(cls, data: tuple[Any, ...]) -> Snapshot:
-        """Raises ValueError or TypeError for what is no snapshot."""
-        tip, production, observed, facts, undoings, squashed = data
+        """Raises ValueError, TypeError or LookupError for what is no snapshot."""
+        tip, production, lacking, pool, observed, dates, undoings, squashed = data
         seen = [_observed(item) for item in observed]
-        known = [decode_facts(item) for item in facts]
         return cls(
-            tip, tuple(production), {item.sha: item for item in seen}, {item.sha: item for item in known},
+            tip, tuple(production), _apart(lacking), _apart(pool), {item.sha: item for item in seen}, dict(dates),
             [tuple(pair) for pair in undoings], dict(squashed),
         )  # fmt: skip
 
 
-def snapshot_key(target: str, masked: bool, ignored: Iterable[str]) -> bytes:
-    """Names what a judgement may be continued for: the target's name and the way of asking."""
-    text = "\0".join([target, str(masked), *sorted(ignored)])
-    return blake2b(text.encode(), digest_size=16).digest()
+def snapshot_key(target: str, production: Iterable[str], masked: bool, ignored: Iterable[str]) -> bytes:
+    """Names what a judgement may be continued for: the names of the refs and the way of asking."""
+    names = sorted({name.partition("#")[0] for name in production})
+    text = "\0".join([target, str(masked), *names, "", *sorted(ignored)])
+    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).digest()
+
+
+def _joined(shas: Sequence[str]) -> tuple[int, bytes]:
+    return (len(shas[0]) if shas else 40), bytes.fromhex("".join(shas))
+
+
+def _apart(data: tuple[int, bytes]) -> list[str]:
+    width, raw = data
+    text = raw.hex()
+    return [text[at : at + width] for at in range(0, len(text), width)]
 
 
 _CODES = tuple(Evidence)
@@ -66,17 +80,17 @@ def _match(data: Sequence[Any]) -> Match:
 
 def _observed_data(seen: Observed) -> tuple[Any, ...]:
     return (
-        seen.sha, seen.in_target, seen.unreadable, seen.unsure, seen.empty, seen.undone_by, seen.undoes,
+        seen.sha, seen.unreadable, seen.unsure, seen.empty,
         [_match_data(match) for match in seen.same_patch], [_match_data(match) for match in seen.same_lines],
         [_match_data(match) for match in seen.declared], seen.outvoted,
-        [_match_data(match) for match in seen.likely], seen.squashed, seen.reverted,
+        [_match_data(match) for match in seen.likely], seen.squashed, seen.tried, seen.paths,
     )  # fmt: skip
 
 
 def _observed(data: Sequence[Any]) -> Observed:
-    patch, lines, declared, outvoted, likely, squashed, reverted = data[7:]
+    sha, unreadable, unsure, empty, patch, lines, declared, outvoted, likely, squashed, tried, paths = data
     return Observed(
-        data[0], data[1], data[2], data[3], data[4], data[5], data[6],
+        sha, False, unreadable, unsure, empty, "", "",
         [_match(m) for m in patch], [_match(m) for m in lines], [_match(m) for m in declared], outvoted,
-        [_match(m) for m in likely], tuple(squashed), dict(reverted),
+        [_match(m) for m in likely], tuple(squashed), tried, tuple(paths),
     )  # fmt: skip

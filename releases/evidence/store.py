@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from .facts import FINGERPRINTS, Facts
+from .keys import keys_of
 
-VERSION = f"{FINGERPRINTS}.4.{sys.version_info.major}.{sys.version_info.minor}"
+VERSION = f"{FINGERPRINTS}.5.{sys.version_info.major}.{sys.version_info.minor}"
 """Changes whenever facts, rules or their encoding change; what another version wrote is not read."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS about (version TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS facts (sha BLOB PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS keys (key INTEGER NOT NULL, sha BLOB NOT NULL, PRIMARY KEY (key, sha)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS judgements (key BLOB PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
 """
 _CHUNK = 500
@@ -36,6 +38,8 @@ class FactStore:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self._pending: dict[str, Facts] = {}
+        self._pending_keys: dict[int, list[str]] = {}
+        self._keyed: set[str] = set()
         self._judgements: dict[bytes, Callable[[], Any]] = {}
         self._connection = self._open()
 
@@ -59,7 +63,7 @@ class FactStore:
                 row = connection.execute("SELECT version FROM about").fetchone()
             if row is None or row[0] != VERSION:
                 connection.execute("BEGIN IMMEDIATE")
-                for table in ("about", "facts", "judgements"):
+                for table in ("about", "facts", "keys", "judgements"):
                     connection.execute(f"DROP TABLE IF EXISTS {table}")
                 for statement in _TABLES.strip().split("\n"):
                     connection.execute(statement)
@@ -103,6 +107,40 @@ class FactStore:
             self._fail()
         return found
 
+    def sharing(self, keys: Iterable[int]) -> dict[int, list[str]]:
+        """Commits whose facts are known, by the keys (see the module `keys`) that they have."""
+        found: dict[int, list[str]] = {}
+        wanted = list(dict.fromkeys(keys))
+        if self._connection is None:
+            return found
+        try:
+            for start in range(0, len(wanted), _CHUNK):
+                part = wanted[start : start + _CHUNK]
+                marks = ",".join("?" * len(part))
+                rows = self._connection.execute(f"SELECT key, sha FROM keys WHERE key IN ({marks})", part)  # noqa: S608
+                for key, sha in rows:
+                    found.setdefault(key, []).append(sha.hex())
+        except sqlite3.Error:
+            self._fail()
+        self._key_pending()
+        for key in wanted:
+            if key in self._pending_keys:
+                known = found.setdefault(key, [])
+                known += [sha for sha in self._pending_keys[key] if sha not in known]
+        return found
+
+    def _key_pending(self) -> None:
+        """Let commits that are not written yet be found, too."""
+        for sha in self._pending.keys() - self._keyed:
+            self._keyed.add(sha)
+            for key in keys_of(self._pending[sha]):
+                self._pending_keys.setdefault(key, []).append(sha)
+
+    @property
+    def usable(self) -> bool:
+        """Whether the file can be read; facts that were seen there before cannot be relied on otherwise."""
+        return self._connection is not None
+
     def keep_facts(self, facts: Iterable[Facts]) -> None:
         """Remember these when the store is closed."""
         self._pending.update((item.sha, item) for item in facts)
@@ -133,6 +171,10 @@ class FactStore:
                 connection.executemany(
                     "INSERT OR REPLACE INTO facts VALUES (?, ?)",
                     ((bytes.fromhex(sha), packed(encode_facts(item))) for sha, item in self._pending.items()),
+                )
+                connection.executemany(
+                    "INSERT OR IGNORE INTO keys VALUES (?, ?)",
+                    sorted((key, bytes.fromhex(sha)) for sha, item in self._pending.items() for key in keys_of(item)),
                 )
                 connection.executemany(
                     "INSERT OR REPLACE INTO judgements VALUES (?, ?)",

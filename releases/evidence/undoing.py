@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from .facts import Facts
 from .history import History
 from .observe import Patches
 from .rules import Match, Observed
 from .undone import ShaIndex, Undoings, said_undoings, titled_undoings
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier run noted, and which commits stand where now."""
+
+    pairs: Sequence[tuple[str, str, int]]
+    """(undone, by, when)."""
+    production: Collection[str]
+    target: Collection[str]
 
 
 class Undoing:
@@ -21,48 +32,42 @@ class Undoing:
         patches: Patches,
         candidates: Sequence[Facts],
         pool: Sequence[Facts],
-        earlier: Iterable[tuple[str, str]] = (),
-        new: frozenset[str] | None = None,
+        earlier: Earlier | None = None,
     ) -> None:
-        """`earlier` are pairs noted by an earlier run; then only what involves the commits in `new` is looked for."""
+        """With `earlier`, `candidates` and `pool` are only what may have to do with each other since."""
         self.history = history
         self.patches = patches
         self.candidates = list(candidates)
         self.pool = list(pool)
         self.undoings = Undoings()
-        self.new = new
-        for undone, by in earlier:
-            self.undoings.note(undone, by)
+        self.earlier = earlier or Earlier((), {c.sha for c in candidates}, {c.sha for c in pool})
+        for pair in self.earlier.pairs:
+            self.undoings.note(*pair)
 
     def look(self, observed: Mapping[str, Observed]) -> None:
         """Note which counterparts, and which of the commits in question, were undone and by what."""
         held = [facts for sha, seen in observed.items() if seen.in_target and (facts := self.history.known(sha))]
-        self._said(observed)
+        self._said(observed, held)
         self._quoted(held)
         self._by_content(observed, held)
-        ours = {facts.sha for facts in self.candidates}
-        theirs = {facts.sha for facts in self.pool}
+        ours, theirs = self.earlier.production, self.earlier.target
         for seen in observed.values():
             names = [match.sha for match in matches_of(seen)] + ([seen.sha] if seen.in_target else [])
             for sha in names:
-                by = self._standing(sha, theirs)
-                if by:
+                if by := self.undoings.standing(sha, theirs):
                     seen.reverted[sha] = by
             if not seen.in_target:
-                seen.undone_by = self._standing(seen.sha, ours)
-                if not seen.undone_by and (by := self._standing(seen.sha, theirs)):
+                seen.undone_by = self.undoings.standing(seen.sha, ours)
+                if not seen.undone_by and (by := self.undoings.standing(seen.sha, theirs)):
                     seen.reverted.update((match.sha, by) for match in matches_of(seen))
         self._reverts_of_nothing(observed)
 
-    def _standing(self, sha: str, side: set[str]) -> str:
-        by = self.undoings.standing(sha)
-        return by if by in side else ""
-
-    def _said(self, observed: Mapping[str, Observed]) -> None:
-        everything = [*self.candidates, *self.pool]
-        index = ShaIndex([*(facts.sha for facts in everything), *observed, *self.history.region_merges()])
+    def _said(self, observed: Mapping[str, Observed], held: Sequence[Facts]) -> None:
+        everything = list({facts.sha: facts for facts in (*self.candidates, *self.pool, *held)}.values())
+        known = [*(facts.sha for facts in everything), *self.earlier.production, *self.earlier.target]
+        index = ShaIndex([*known, *observed, *self.history.region_merges()])
         for undone, by in said_undoings(everything, index, self._brought_by):
-            self.undoings.note(undone, by)
+            self.undoings.note(undone, by.sha, by.committed_at)
 
     def _brought_by(self, sha: str) -> Sequence[str]:
         """The commits that a merge brought to its first parent."""
@@ -72,7 +77,7 @@ class Undoing:
     def _quoted(self, held: Sequence[Facts]) -> None:
         for side in (self.candidates, [*held, *self.pool]):
             for undone, by in titled_undoings(side):
-                self.undoings.note(undone, by)
+                self.undoings.note(undone, by.sha, by.committed_at)
 
     def _by_content(self, observed: Mapping[str, Observed], held: Sequence[Facts]) -> None:
         known = {facts.sha: facts for facts in self.pool}
@@ -88,12 +93,6 @@ class Undoing:
     def _inverse(self, commits: Iterable[Facts], side: Sequence[Facts]) -> None:
         """Note commits of `side` that are the exact opposite of one of `commits`, made later."""
         unique = {facts.sha: facts for facts in commits if facts.header}
-        if self.new is not None:
-            side = [other for other in side if other.sha in self.new] or [
-                other for other in side if not self.new.isdisjoint(unique)
-            ]
-        if not side:
-            return
         wanted = {facts.sha: facts.inverse_header for facts in unique.values()}
         headers = set(wanted.values())
         by_header: dict[bytes, list[Facts]] = defaultdict(list)
@@ -110,7 +109,7 @@ class Undoing:
         doubtful = []
         for facts, other in pairs:
             if raws[facts.sha] == other.raw:
-                self.undoings.note(facts.sha, other.sha)
+                self.undoings.note(facts.sha, other.sha, other.committed_at)
             else:
                 doubtful.append((facts, other))
         self._inverse_lines(doubtful)
@@ -123,7 +122,7 @@ class Undoing:
         for one, other in pairs:
             ours, theirs = self.patches.of(one.sha), self.patches.of(other.sha)
             if ours.readable and theirs.readable and ours.inverse_id == theirs.lines_id:
-                self.undoings.note(one.sha, other.sha)
+                self.undoings.note(one.sha, other.sha, other.committed_at)
 
     def _reverts_of_nothing(self, observed: Mapping[str, Observed]) -> None:
         """A revert in production owes nothing where the target never had what it undoes."""

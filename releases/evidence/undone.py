@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from .facts import Facts
 
@@ -12,33 +12,34 @@ class Undoings:
     """Undoing commits by what they undo; an undoing that was undone itself counts no more."""
 
     def __init__(self) -> None:
-        self._by: dict[str, list[str]] = defaultdict(list)
+        self._by: dict[str, dict[str, int]] = defaultdict(dict)
 
-    def note(self, undone: str, by: str) -> None:
-        if undone != by and by not in self._by[undone]:
-            self._by[undone].append(by)
+    def note(self, undone: str, by: str, at: int) -> None:
+        """`at` is when that was committed (Unix seconds)."""
+        if undone != by:
+            self._by[undone][by] = at
 
-    def standing(self, sha: str) -> str:
-        """The commit that undid this one and was not undone in turn; empty when this one stands."""
-        return self._standing(sha, frozenset())
-
-    def _standing(self, sha: str, seen: frozenset[str]) -> str:
-        if sha in seen:
-            return ""
-        for by in reversed(self._by.get(sha, ())):
-            if not self._standing(by, seen | {sha}):
+    def standing(self, sha: str, side: Container[str] | None = None) -> str:
+        """The commit (of this side, the latest) that undid this one and was not undone in turn; empty if it stands."""
+        for by in self.by(sha):
+            if (side is None or by in side) and not self._undone(by, frozenset([sha])):
                 return by
         return ""
+
+    def _undone(self, sha: str, seen: frozenset[str]) -> bool:
+        return sha not in seen and any(not self._undone(by, seen | {sha}) for by in self._by.get(sha, ()))
 
     def __contains__(self, sha: str) -> bool:
         return bool(self._by.get(sha))
 
-    def pairs(self) -> list[tuple[str, str]]:
-        """Everything noted, as (undone, by)."""
-        return [(sha, by) for sha, several in self._by.items() for by in several]
+    def pairs(self) -> list[tuple[str, str, int]]:
+        """Everything noted, as (undone, by, when)."""
+        return [(sha, by, at) for sha, several in self._by.items() for by, at in several.items()]
 
     def by(self, sha: str) -> list[str]:
-        return list(self._by.get(sha, ()))
+        """What undid this commit, the latest first, whether it stands or not."""
+        several = self._by.get(sha, {})
+        return sorted(several, key=lambda by: (several[by], by), reverse=True)
 
 
 class ShaIndex:
@@ -67,7 +68,7 @@ class ShaIndex:
 
 def said_undoings(
     commits: Iterable[Facts], index: ShaIndex, brought_by: Callable[[str], Sequence[str]]
-) -> list[tuple[str, str]]:
+) -> list[tuple[str, Facts]]:
     """(undone, by) pairs that messages declare. Undoing a merge undoes what it brought."""
     pairs = []
     for commit in commits:
@@ -75,24 +76,29 @@ def said_undoings(
             sha = index.find(written)
             if sha is None:
                 continue
-            pairs.append((sha, commit.sha))
-            pairs += [(side, commit.sha) for side in brought_by(sha)]
+            pairs.append((sha, commit))
+            pairs += [(side, commit) for side in brought_by(sha)]
     return pairs
 
 
-def titled_undoings(commits: Sequence[Facts]) -> list[tuple[str, str]]:
+def titled_undoings(commits: Sequence[Facts]) -> list[tuple[str, Facts]]:
     """(undone, by) pairs among these commits where a subject quotes the other's: Revert "that"."""
     by_title: Mapping[str, list[Facts]] = _by_subject(commits)
     pairs = []
     for commit in commits:
-        again = commit.key.startswith("reapply ")
-        if not (again or commit.key.startswith("revert")) or (commit.reverts and not again):
-            continue
-        quoted = commit.key.partition(" ")[2].strip(_QUOTES)
-        for other in by_title.get(f'revert "{quoted}"' if again else quoted, ()):
+        for other in by_title.get(quoted_title(commit), ()):
             if other.committed_at <= commit.committed_at and set(other.paths) & set(commit.paths):
-                pairs.append((other.sha, commit.sha))
+                pairs.append((other.sha, commit))
     return pairs
+
+
+def quoted_title(commit: Facts) -> str:
+    """The normalised subject of what this commit undoes, when its own subject quotes it; else empty."""
+    again = commit.key.startswith("reapply ")
+    if not (again or commit.key.startswith("revert")) or (commit.reverts and not again):
+        return ""
+    quoted = commit.key.partition(" ")[2].strip(_QUOTES)
+    return f'revert "{quoted}"' if again and quoted else quoted
 
 
 _QUOTES = ' :"“”'
