@@ -6,9 +6,12 @@ from typing import Any
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hotfixdash.settings")
-_pages = get_asgi_application()
+_django = get_asgi_application()
 
 from . import events  # noqa: E402 - the applications must be loaded first
+from .bodies import bounded  # noqa: E402
+
+_pages = bounded(_django)
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
