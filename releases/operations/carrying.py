@@ -168,18 +168,25 @@ def _journalled(operation: Operation, session: Session) -> Plan | None:
 
 
 def _moved(plan: Plan, refs: dict[str, str]) -> str:
-    names = [update.name for update in plan.updates if refs.get(update.name, "") not in (update.old, update.new)]
-    return ", ".join(name.split("/", 2)[2] for name in names or [update.name for update in plan.updates])
+    """Short names of what is neither as before nor as planned; else of what changed for only a part of the plan."""
+    now = [(update, refs.get(update.name, "")) for update in plan.updates]
+    moved = [update.name for update, value in now if value not in (update.old, update.new)]
+    names = moved or [update.name for update, value in now if value != update.old]
+    return ", ".join(name.split("/", 2)[2] for name in names)
 
 
 def _planned(operation: Operation, session: Session) -> Plan | Nothing | Conflicted:
     planner = PLANNERS.get(operation.kind)
     if planner is None:
         raise PlanRefused("unknown-kind", f"This version cannot do “{operation.kind}”.", retryable=False)
+    return planner(_planning(operation, session))
+
+
+def _planning(operation: Operation, session: Session) -> Planning:
+    """What the planner gets: the same for every worker that plans from the same refs."""
     person = Person(operation.actor_name, operation.actor_email, int(operation.asked_at.timestamp()))
     policy = FlowPolicy.from_data(operation.project.policy)
-    refs = dict(session.refs)
-    return planner(Planning(session.git_dir, refs, policy, operation.params, person, operation.project_id))
+    return Planning(session.git_dir, dict(session.refs), policy, operation.params, person, operation.project_id)
 
 
 def _pushed(session: Session, plan: Plan) -> bool:
