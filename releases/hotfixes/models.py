@@ -80,6 +80,9 @@ class Hotfix(models.Model):
     stage = models.CharField(max_length=12, choices=StageKey.choices(), default=StageKey.TRIAGE)
     owed_count = models.PositiveSmallIntegerField(default=0, help_text="Targets that still lack it.")
     observed_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its last stage was reached; empty while anything is left to do."
+    )
 
     class Meta:
         ordering = ["-created_at", "-pk"]
@@ -143,3 +146,26 @@ class Debt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} owed to {self.branch}"
+
+
+class Untracked(models.Model):
+    """A hotfix branch or a patch tag that nobody opened a ticket for; rewritten by hotfixes_observe."""
+
+    class Kind(models.TextChoices):
+        BRANCH = "branch", "Branch"
+        TAG = "tag", "Patch tag"
+
+    project = models.ForeignKey("releases.Project", models.CASCADE, related_name="untracked")
+    kind = models.CharField(max_length=6, choices=Kind.choices)
+    name = models.CharField(max_length=250, help_text="Short name of the branch or tag.")
+    commit = models.CharField(max_length=64)
+    since = models.DateTimeField(help_text="When it was first seen, or the tag's date.")
+    key = models.CharField(max_length=80, blank=True, help_text="The key that its name or commits suggest.")
+    title = models.CharField(max_length=200, blank=True, help_text="Subject of its newest commit.")
+
+    class Meta:
+        ordering = ["-since", "name"]
+        constraints = [models.UniqueConstraint(fields=["project", "kind", "name"], name="untracked_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"

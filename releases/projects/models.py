@@ -70,6 +70,11 @@ class Project(models.Model):
         help_text="The newest version tag on a production ref.",
     )  # fmt: skip
 
+    # Whether the integration branch may be released, as a person says; empty when nobody says otherwise.
+    unreleasable_why = models.TextField(blank=True, help_text="Why what is on it must not ship now.")
+    unreleasable_by = models.CharField(max_length=150, blank=True)
+    unreleasable_at = models.DateTimeField(null=True, blank=True)
+
     objects = ProjectQuerySet.as_manager()
 
     class Meta:
