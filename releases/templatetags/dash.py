@@ -5,13 +5,14 @@ Tags return finished markup and are cheap enough to be called per row: icons and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from django import template
 from django.utils import timezone
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from releases.evidence.verdicts import Code
@@ -108,6 +109,15 @@ def safe_text(value: object) -> str:
 def ref(name: object, css: str = "") -> SafeString:
     """`{% ref branch %}`: a sha, tag or branch in the mono face; `css` "ref--box" gives it a ground."""
     return format_html('<span class="ref{}">{}</span>', f" {css}" if css else "", words.visible(name))
+
+
+@register.simple_tag
+def refs(names: Iterable[str], last: str = ", ", short: bool = False) -> SafeString:
+    """`{% refs branches " and " %}`: names in the mono face, `last` before the last one; `short` cuts object ids."""
+    found = [ref(short_sha(name) if short else name) for name in names]
+    if len(found) < 2:
+        return found[0] if found else mark_safe("")
+    return format_html("{}{}{}", format_html_join(", ", "{}", ((name,) for name in found[:-1])), last, found[-1])
 
 
 @register.simple_tag

@@ -144,7 +144,9 @@ def _shared(
         "sorts": _SORTS,
         "periods": PERIODS,
         "sizes": SIZES,
+        "filtered": bool(query.author or query.target or query.days or query.sort != "age" or query.size != SIZES[0]),
         "target_choices": [column.branch for column in found.offered],
+        "target_names": [column.branch for column in found.columns],
         "heads": [] if stacked else [_head(request, column) for column in found.columns],
         "sections": [
             Section(

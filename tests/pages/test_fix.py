@@ -25,6 +25,8 @@ from releases.projects.services.mirrors import mirror_folder
 from tests.factories import make_fix, make_project, make_target, make_user, make_verdict, sha
 from tests.gitrepos import Repo, make_flow
 
+from .reading import squeezed
+
 pytestmark = pytest.mark.django_db
 
 
@@ -87,14 +89,14 @@ def likely(scene: Scene) -> list[dict[str, Any]]:
 def read(client: Client, url: str) -> str:
     response = client.get(url)
     assert response.status_code == 200
-    return response.content.decode()
+    return squeezed(response.content.decode())
 
 
 def test_counterpart_is_named_with_its_evidence_in_words(reader: Client, scene: Scene) -> None:
     scene.judge(Code.LIKELY, likely(scene), why="Perhaps there. Somebody should look.")
     html = read(reader, scene.url())
     assert "<b>Perhaps there.</b> Somebody should look." in html
-    assert re.search(rf"as <a[^>]*>{scene.counterpart[:7]}</a>, same author and date, 50 % alike", html)
+    assert re.search(rf'as <span class="ref">{scene.counterpart[:7]}</span>, same author and date, 50 % alike', html)
     assert "no counterpart found" in html
 
 
@@ -253,7 +255,7 @@ def test_commands_keep_names_whole(scene: Scene, branch: str) -> None:
 
 def test_copied_commands_are_the_shown_ones(reader: Client, scene: Scene) -> None:
     scene.judge(Code.MISSING, likely(scene))
-    html = read(reader, scene.url())
+    html = reader.get(scene.url()).content.decode()
     assert f'data-copy="{escape(chr(10).join(shown(scene)))}"' in html
 
 

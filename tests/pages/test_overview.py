@@ -127,7 +127,7 @@ def test_what_is_only_likely_waits_for_a_look_and_is_not_counted_as_missing(clie
     owe(project, make_target(project), Code.LIKELY, subject="Retry the bank", why="Same author and date.")
     page = text_of(client, manager)
     assert "No fix is known to be missing from develop. 1 fix needs a look." in page
-    assert "Waiting for you1" in page
+    assert "Waiting for you 1" in page
     assert "Same author and date." in page
 
 
@@ -281,7 +281,7 @@ def test_what_is_in_production_says_since_when(client: Client, manager: User) ->
     project = judged()
     project.production_release = make_release(project, "v1.2.3", tagged_at=ago(days=2, hours=3))
     project.save()
-    assert "v1.2.3for 2 d 3 h" in text_of(client, manager)
+    assert "v1.2.3 for 2 d 3 h" in text_of(client, manager)
 
 
 def test_fixes_that_came_back_late_are_shown_with_their_lag(client: Client, manager: User) -> None:

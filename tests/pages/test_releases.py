@@ -39,6 +39,8 @@ from tests.factories import (
 )
 from tests.gitrepos import Repo, make_flow
 
+from .reading import squeezed
+
 pytestmark = pytest.mark.django_db
 
 
@@ -83,7 +85,7 @@ def reader(client: Client) -> Client:
 def read(client: Client, url: str, **params: str) -> str:
     response = client.get(url, params)
     assert response.status_code == 200
-    return response.content.decode()
+    return squeezed(response.content.decode())
 
 
 def tags(html: str) -> list[str]:
@@ -150,7 +152,7 @@ def test_release_names_its_tag_commit_and_people(reader: Client, scene: Scene) -
 def test_contents_stand_by_ticket_and_a_merge_lends_its_own(reader: Client, scene: Scene) -> None:
     html = read(reader, "/projects/checkout-api/releases/v1.1.0/")
     groups = {
-        re.sub("<[^>]*>", "", head).strip().split(" ")[0]: re.findall(r"</span><span>([^<]*)</span>", body)
+        re.sub("<[^>]*>", " ", head).split()[0]: re.findall(r"</span><span>([^<]*)</span>", body)
         for head, body in re.findall(r'<div class="rl-g"><h3>(.*?)</h3>(.*?)</ul>', html, re.S)
     }
     assert groups["TICKET-4"] == ["Round VAT TICKET-4"]
@@ -272,7 +274,10 @@ def test_snapshot_holds_the_tagged_files_and_its_checksum_holds(reader: Client, 
     with tarfile.open(fileobj=io.BytesIO(first)) as archive:
         files = {member.name for member in archive if member.isfile()}
     assert files == {f"checkout-api-1.1.0/{name}" for name in ("app.py", "README.md", "cart.py", "vat.py", "readme")}
-    assert read(reader, url + ".sha256") == f"{hashlib.sha256(first).hexdigest()}  checkout-api-1.1.0.tar.gz\n"
+    assert (
+        reader.get(url + ".sha256").content.decode()
+        == f"{hashlib.sha256(first).hexdigest()}  checkout-api-1.1.0.tar.gz\n"
+    )
 
 
 def test_snapshots_are_for_those_who_may_see_the_project(client: Client, scene: Scene) -> None:
