@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
-from releases.models import Event, FetchRun, Fix, Project, ProjectAccess, Ref, Release, Target, Verdict
+from releases.models import Event, FetchRun, Fix, Operation, Project, ProjectAccess, Ref, Release, Target, Verdict
 
 
 class Looking(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -38,6 +38,17 @@ class FetchRunAdmin(Looking):
     list_display = ("pk", "project", "state", "trigger", "stage", "worker", "queued_at", "finished_at", "error_code")
     list_filter = ("state", "trigger")
     list_select_related = ("project",)
+
+
+@admin.register(Operation)
+class OperationAdmin(Looking):
+    list_display = (
+        "pk", "project", "kind", "subject", "state", "step", "actor_name", "attempts", "replans", "worker",
+        "asked_at", "heartbeat_at", "finished_at", "error_code",
+    )  # fmt: skip
+    list_filter = ("state", "kind", "error_code", "retryable")
+    list_select_related = ("project",)
+    search_fields = ("subject", "key", "actor_name")
 
 
 @admin.register(Event)

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from releases import live
 from releases.git.errors import GitError
+from releases.hotfixes.observing import hotfixes_observe
 from releases.operations.carrying import operation_carry_out
 from releases.operations.models import Operation
 from releases.operations.services import (
@@ -50,7 +51,7 @@ def fetch_project(run_pk: int) -> None:
 @shared_task(name="releases.tasks.run_operation")  # type: ignore[untyped-decorator]
 def run_operation(operation_pk: int) -> None:
     """Carry out one queued change of a remote, unless somebody has it; then nudge what waited for it."""
-    operation = operation_carry_out(operation_pk, worker_name())
+    operation = operation_carry_out_here(operation_pk)
     if operation is not None:
         _next_ones(operation.project_id, but=operation.pk)
 
@@ -92,9 +93,13 @@ def fetch_carry_out(run_pk: int) -> FetchRun | None:
     """Carry out one queued fetch here, and all that follows from what it saw; None when somebody else has it."""
     run = keeping_up.project_refresh(run_pk, worker_name())
     if run is not None and run.state == FetchRun.State.DONE:
-        found = operations_found_done(run.project)
-        if found:
+        if operations_found_done(run.project):
             live.publish(live.project_topic(run.project_id))
+        try:
+            hotfixes_observe(run.project)
+        except Exception:
+            # The fetch itself is done and written down; whatever was not observed is after the next one.
+            log.exception("the hotfixes of project %s could not be observed", run.project_id)
     return run
 
 
@@ -118,6 +123,11 @@ def operation_ask(
     operation, made = operation_request(project, kind, key, subject=subject, params=params, actor=actor)
     transaction.on_commit(lambda: operation_nudge(operation.pk))
     return operation, made
+
+
+def operation_carry_out_here(operation_pk: int) -> Operation | None:
+    """Carry out one queued operation in this process; None when somebody else has it or will."""
+    return operation_carry_out(operation_pk, worker_name())
 
 
 def operation_nudge(operation_pk: int) -> bool:
