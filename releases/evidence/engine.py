@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .history import History
 from .judging import Judging
-from .resuming import Resuming, snapshot_of
+from .resuming import Resuming, pushed_alone, snapshot_of
 from .rules import judge_fix
 from .snapshot import Snapshot, snapshot_key
 from .store import FactStore
@@ -36,9 +36,22 @@ class Engine:
         self.store = store
         self.options = options
         history.store = store
+        self._snapshots: dict[str, Snapshot | None] = {}
+
+    def pushed_alone(self, target: str, before: str) -> list[str] | None:
+        """Commits that came to a target since it was judged at `before`, when nothing else changed; else None."""
+        snapshot = self._snapshot(target)
+        if snapshot is None or snapshot.tip != before:
+            return None
+        return pushed_alone(self.history, target, snapshot)
 
     def _snapshot(self, target: str) -> Snapshot | None:
         """What an earlier run kept."""
+        if target not in self._snapshots:
+            self._snapshots[target] = self._read_snapshot(target)
+        return self._snapshots[target]
+
+    def _read_snapshot(self, target: str) -> Snapshot | None:
         data = self.store.judgement(self._key(target)) if self.store else None
         if data is None:
             return None
@@ -76,6 +89,7 @@ class Engine:
     def _observed(self, shas: Sequence[str], target: str) -> Judging:
         options = self.options
         snapshot = self._snapshot(target)
+        self._snapshots[target] = None  # used up: what was observed is changed in place
         if snapshot is not None and self.store is not None:
             resuming = Resuming(
                 self.history, target, shas, options.mask_trailers, options.ignore_commits, snapshot, self.store

@@ -36,6 +36,7 @@ class History:
         self._parents: dict[str, tuple[str, ...]] = {}
         self._walks: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
         self._sets: dict[tuple[tuple[str, ...], tuple[str, ...]], frozenset[str]] = {}
+        self._pushed: dict[tuple[str, str], list[str] | None] = {}
         self._ancestor: dict[tuple[str, str], bool] = {}
         self._boundary: set[str] | None = None
         self._graph: CommitGraph | None = None
@@ -100,7 +101,11 @@ class History:
 
         None when it did not simply move forward.
         """
-        tip = self.targets[target]
+        if (target, before) not in self._pushed:
+            self._pushed[target, before] = self._walk_pushed(self.targets[target], before)
+        return self._pushed[target, before]
+
+    def _walk_pushed(self, tip: str, before: str) -> list[str] | None:
         if tip == before:
             return []
         came = []
@@ -141,7 +146,8 @@ class History:
         """Object ids of the parents, first parent first."""
         known = self._parents.get(sha)
         if known is None:
-            known = self._parents[sha] = self.commit(sha).parents
+            self.prefetch([sha], bodies=False)
+            known = self._parents[sha] = self._facts[sha].parents
         return known
 
     def first_parent_chain(self, tip: str, without: Sequence[str] = ()) -> list[str]:

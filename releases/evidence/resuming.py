@@ -91,11 +91,10 @@ class Resuming(Judging):
             return None
         if any(seen.unsure or seen.unreadable for seen in kept.observed.values()):
             return None
-        had = set(kept.lacking)
-        joins = self.tip in had or any(parent in had for sha in pushed for parent in history.parents(sha))
-        if joins or tuple(sorted(history.production.values())) != kept.production:
+        alone = pushed_alone(history, self.target, kept)
+        if alone is None:
             return self._changed_much()
-        came = [sha for sha in pushed if len(history.parents(sha)) < 2 and sha not in self.ignored]
+        came = [sha for sha in alone if len(history.parents(sha)) < 2 and sha not in self.ignored]
         return Change(kept.lacking, [*came, *kept.pool], came, [])
 
     def _changed_much(self) -> Change:
@@ -231,6 +230,16 @@ class Resuming(Judging):
         if any(facts.reverts for facts in changed):
             self.history.lacking(self.target)
             self.history.gained(self.target)
+
+
+def pushed_alone(history: History, target: str, kept: Snapshot) -> list[str] | None:
+    """What came to the target, when that is all that changed since: production stands, and nothing of it came over."""
+    pushed = history.pushed(target, kept.tip)
+    if pushed is None or tuple(sorted(history.production.values())) != kept.production:
+        return None
+    had = set(kept.lacking)
+    joins = history.targets[target] in had or any(parent in had for sha in pushed for parent in history.parents(sha))
+    return None if joins else pushed
 
 
 def snapshot_of(judging: Judging) -> Snapshot:

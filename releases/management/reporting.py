@@ -81,6 +81,7 @@ class ReportingCommand(BaseCommand):
     @contextmanager
     def place(self, options: dict[str, Any]) -> Iterator[Place]:
         with located(options["repository"], progress=self.progress()) as place:
+            place.cache = self.store(options, place)
             yield place
 
     def store(self, options: dict[str, Any], place: Place) -> Path | None:
@@ -89,6 +90,8 @@ class ReportingCommand(BaseCommand):
             return None
         folder: Path | None = options["cache_dir"]
         file = cache_file(place.git_dir, folder) if folder else place.cache
+        if file is None:
+            return None
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from releases.evidence.engine import Engine, Options
@@ -20,7 +21,8 @@ from releases.git import objects
 
 from .chore_reading import chore_commits
 from .discovery import discover, single_commits
-from .drafts import Discovery, Draft, Message
+from .drafts import Draft, Message
+from .findings import Findings, State, findings_data, findings_key, read_findings
 from .lines import mark_reachable
 from .previews import add_previews
 from .question import Question, QuestionError
@@ -42,17 +44,19 @@ def answer(
     progress: Progress | None = None,
     name: str = "",
     started: float | None = None,
+    refs: Refs | None = None,
 ) -> Report:
     """Answer a question about the repository with this git directory. Raises QuestionError and GitError.
 
     `store` is the file in which facts about commits are kept; None keeps none. `started` is when the asker began to
-    wait (monotonic seconds). What one commit or object refuses becomes an Unknown verdict or a note, not an error.
+    wait (monotonic seconds); `refs` are branches and tags that were read just now.
+    What one commit or object refuses becomes an Unknown verdict or a note, not an error.
     """
     began = time.monotonic() if started is None else started
     git_dir = Path(repository)
     say = progress or _quiet
     say("Reading branches and tags …")
-    asked = _Asked.of(git_dir, question, name or git_dir.name.removesuffix(".git"))
+    asked = _Asked.of(git_dir, question, name or git_dir.name.removesuffix(".git"), refs or read_refs(git_dir, store))
     if not asked.production or not asked.targets:
         return asked.report([], began)
     return _Answer(asked, store, say).report(began, preview=preview)
@@ -75,8 +79,7 @@ class _Asked:
     notes: list[str]
 
     @classmethod
-    def of(cls, git_dir: Path, question: Question, name: str) -> _Asked:
-        refs = read_refs(git_dir)
+    def of(cls, git_dir: Path, question: Question, name: str, refs: Refs) -> _Asked:
         policy, strict = question.policy, question.strict
         production = production_tips(refs, question.production, policy, git_dir, strict=strict)
         targets = target_tips(refs, question.targets, policy, production, git_dir, strict=strict)
@@ -125,49 +128,97 @@ class _Answer:
         full = frozenset(objects.resolve_many(asked.git_dir, sorted(ignored)).values()) if ignored else frozenset()
         # Made before discovery reads anything, so that what the store knows is not read from git again.
         self.engine = Engine(self.history, self.store, Options(self.question.mask_trailers, full, say))
-        tags = [(tag.name, tag.commit, tag.made_at) for tag in asked.refs.tags.values()]
-        self.terrain = Terrain(self.history, self.policy, asked.production, asked.targets, tags)
+
+    @cached_property
+    def terrain(self) -> Terrain:
+        tags = [(tag.name, tag.commit, tag.made_at) for tag in self.asked.refs.tags.values()]
+        return Terrain(self.history, self.policy, self.asked.production, self.asked.targets, tags)
 
     def report(self, began: float, *, preview: bool) -> Report:
         try:
             self.say("Looking for fixes …")
-            discovery = (single_commits if self.question.commits else discover)(self.terrain.ground)
-            drafts = self._since(discovery.drafts)
-            fixes = self._judged(drafts)
-            self._note(discovery)
-            report = self.asked.report(fixes, began)
+            findings = self._findings()
+            self._judge(findings.fixes)
+            self._note(findings)
+            report = self.asked.report(findings.fixes, began)
             if preview:
-                tips = {item.name: item.tips[0] for item in self.asked.targets}
-                bases = {self._sha(draft.commit): self._sha(draft.base) for draft in drafts if draft.base is not None}
-                report.preview_seconds = add_previews(fixes, self.history, tips, bases, progress=self.say)
+                report.preview_seconds = self._preview(findings)
             return report
         finally:
             if self.store is not None:
                 self.store.close()
 
-    def _judged(self, drafts: Sequence[Draft]) -> list[FixReport]:
-        self.say(f"Judging {count(len(drafts), 'fix', 'fixes')} …")
-        verdicts = self.engine.judge([self._shas(draft.commits) for draft in drafts])
+    def _preview(self, findings: Findings) -> float:
+        tips = {item.name: item.tips[0] for item in self.asked.targets}
+        owed = (part.sha for fix in findings.fixes for name in fix.owed_to for part in fix.verdicts[name].commits)
+        self.history.prefetch(owed, bodies=False)
+        return add_previews(findings.fixes, self.history, tips, findings.bases, progress=self.say)
+
+    def _judge(self, fixes: Sequence[FixReport]) -> None:
+        self.say(f"Judging {count(len(fixes), 'fix', 'fixes')} …")
+        verdicts = self.engine.judge([[commit.sha for commit in fix.commits] for fix in fixes])
+        for place, fix in enumerate(fixes):
+            fix.verdicts = {
+                target: self._with_lag(listed[place], fix.live_since) for target, listed in verdicts.items()
+            }
+
+    # The fixes
+
+    def _findings(self) -> Findings:
+        """Every fix, as an earlier answer found them where that still holds."""
+        if self.store is None:
+            return self._found()
+        since = self.question.since
+        at = resolve(self.asked.refs, since, self.asked.git_dir) if since is not None else None
+        state = State.of(self.history.production, self.history.targets, self.asked.refs.tags, at)
+        key = findings_key(self.question)
+        kept = read_findings(self.store.judgement(key))
+        findings = kept[0] if kept and self._still(kept[1], state, kept[0].newest) else self._found()
+        lost = any(commit.sha in self.history.reader.unreadable for fix in findings.fixes for commit in fix.commits)
+        if not lost and (kept is None or findings is not kept[0] or kept[1] != state):
+            self.store.keep_judgement(key, lambda: findings_data(findings, state))
+        return findings
+
+    def _still(self, before: State, now: State, newest: int) -> bool:
+        """Whether the same fixes are found as then."""
+        if before.but_for_tips() != now.but_for_tips() or self.history.shallow_boundary:
+            return False
+        return all(
+            tip == there or self._grew(name, there, newest)
+            for (name, tip), (_name, there) in zip(now.targets, before.targets, strict=True)
+        )
+
+    def _grew(self, target: str, before: str, newest: int) -> bool:
+        """Did this target's own line just grow, by commits that are newer than what was compared with its states?"""
+        pushed = self.engine.pushed_alone(target, before)
+        if pushed is None:
+            return False
+        at, came = self.history.targets[target], set(pushed)
+        while at in came and self.history.parents(at):
+            at = self.history.parents(at)[0]
+        if at != before:
+            return False
+        self.history.prefetch(pushed, bodies=False)
+        return not newest or all(self.history.commit(sha).committed_at > newest for sha in pushed)
+
+    def _found(self) -> Findings:
+        discovery = (single_commits if self.question.commits else discover)(self.terrain.ground)
+        drafts = self._since(discovery.drafts)
         live = self._live(drafts)
         said = self.terrain.messages(number for draft in drafts for number in (draft.landing, *draft.commits))
         chores = chore_commits(self.history, (self._sha(c) for draft in drafts for c in draft.commits), self.policy)
         pattern = self._ticket_pattern(said.values())
         fixes = []
-        for place, draft in enumerate(drafts):
+        for draft in drafts:
             fix = self._fix(draft, said, pattern, live[draft.landing])
             fix.chore = all(commit.sha in chores for commit in fix.commits)
-            fix.verdicts = {
-                target: self._with_lag(listed[place], fix.live_since) for target, listed in verdicts.items()
-            }
             fixes.append(fix)
         fixes.sort(key=lambda fix: -(fix.live_since or 0))
-        return fixes
+        bases = {self._sha(draft.commit): self._sha(draft.base) for draft in drafts if draft.base is not None}
+        return Findings(fixes, bases, discovery.release_leftovers, self.terrain.newest)
 
     def _sha(self, number: int) -> str:
         return self.terrain.graph.sha(number)
-
-    def _shas(self, numbers: Sequence[int]) -> list[str]:
-        return [self._sha(number) for number in numbers]
 
     # Since when
 
@@ -238,10 +289,10 @@ class _Answer:
             return usual
         return guess_ticket_pattern((message.subject for message in messages), usual)
 
-    def _note(self, discovery: Discovery) -> None:
-        if discovery.release_leftovers:
-            commits = count(discovery.release_leftovers, "commit")
-            have = "is" if discovery.release_leftovers == 1 else "are"
+    def _note(self, findings: Findings) -> None:
+        if findings.release_leftovers:
+            commits = count(findings.release_leftovers, "commit")
+            have = "is" if findings.release_leftovers == 1 else "are"
             self.asked.notes.append(
                 f"{commits} of release branches {have} not in every target: they came with the normal release and are "
                 "not listed as fixes. See --commits."

@@ -39,8 +39,8 @@ class Place:
     name: str
     """As people call it."""
     git_dir: Path
-    cache: Path
-    """The file for facts about its commits."""
+    cache: Path | None
+    """The file for facts about its commits; None to keep none."""
     policy: FlowPolicy | None = None
     """The tracked project's policy; None when it is to be guessed."""
     _refs: Refs | None = field(default=None, repr=False)
@@ -48,7 +48,7 @@ class Place:
     @property
     def refs(self) -> Refs:
         if self._refs is None:
-            self._refs = read_refs(self.git_dir)
+            self._refs = read_refs(self.git_dir, self.cache)
         return self._refs
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from releases.evidence.store import FactStore
 from releases.git import objects, runner
 from releases.git.errors import GitError, InvalidValue
 from releases.git.repository import Repository
@@ -19,6 +20,7 @@ from .question import QuestionError
 from .versions import is_pre_release, version_key
 
 TAGS = "tags:"
+_TAGS_KEY = b"tags"
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -51,32 +53,67 @@ class NamedTip:
     branch: str = ""
 
 
-def read_refs(git_dir: Path) -> Refs:
-    """Read all branches and tags. Raises GitError."""
-    fields = "%(refname)%00%(objectname)%00%(objecttype)%00%(*objectname)%00%(*objecttype)"
-    names = ["refs/heads", "refs/remotes/origin"]
+def read_refs(git_dir: Path, store: Path | None = None) -> Refs:
+    """Read all branches and tags. What tags lead to is kept in the file `store`, if one is given. Raises GitError."""
     refs = Refs()
-    try:
-        branches = _rows(git_dir, "%(refname)%00%(objectname)", names)
-        tags = _rows(git_dir, f"{fields}%00%(creatordate:unix)", ["refs/tags"])
-    except GitError:
-        # One unreadable object makes git refuse the whole list; names and ids alone need no objects.
-        branches = _rows(git_dir, "%(refname)%00%(objectname)", names)
-        tags = _tags_without_dates(git_dir)
-    for name, sha in branches:
+    listed = _rows(git_dir, "%(refname)%00%(objectname)", ["refs/heads", "refs/remotes/origin", "refs/tags"])
+    for name, sha in listed:
         if name.startswith("refs/heads/"):
             refs.branches[name.removeprefix("refs/heads/")] = sha
-    for name, sha in branches:
+    for name, sha in listed:
         short = name.removeprefix("refs/remotes/origin/")
         if short != name and short != "HEAD":
             refs.branches.setdefault(short, sha)
-    for name, sha, kind, peeled, peeled_kind, made in tags:
-        commit = sha if kind == "commit" else peeled if peeled_kind == "commit" else ""
+    tags = [(name.removeprefix("refs/tags/"), sha) for name, sha in listed if name.startswith("refs/tags/")]
+    led = _led(git_dir, tags, store) if tags else {}
+    for short, sha in tags:
+        commit, made_at = led.get(sha, ("", 0))
         if commit:
-            short = name.removeprefix("refs/tags/")
-            refs.tags[short] = TagRef(short, commit, int(made) if made.lstrip("-").isdigit() else 0)
-    refs.head = Repository(git_dir).head_branch()
+            refs.tags[short] = TagRef(short, commit, made_at)
+    refs.head = _head(git_dir)
     return refs
+
+
+def _led(git_dir: Path, tags: Sequence[tuple[str, str]], store: Path | None) -> dict[str, tuple[str, int]]:
+    """For each object that a tag names: the commit it leads to, and when it was made (0 when it does not say)."""
+    kept = FactStore(store) if store is not None else None
+    try:
+        known = kept.judgement(_TAGS_KEY) if kept else None
+        led: dict[str, tuple[str, int]] = known if isinstance(known, dict) else {}
+        if any(sha not in led for _name, sha in tags):
+            led, whole = _read_tags(git_dir)
+            if kept and whole:
+                kept.keep_judgement(_TAGS_KEY, lambda: led)
+        return led
+    finally:
+        if kept:
+            kept.close()
+
+
+def _read_tags(git_dir: Path) -> tuple[dict[str, tuple[str, int]], bool]:
+    """What tags lead to, and whether all of them could be read."""
+    fields = "%(refname)%00%(objectname)%00%(objecttype)%00%(*objectname)%00%(*objecttype)%00%(creatordate:unix)"
+    whole = True
+    try:
+        tags = _rows(git_dir, fields, ["refs/tags"])
+    except GitError:
+        # One unreadable object makes git refuse the whole list; names and ids alone need no objects.
+        tags, whole = _tags_without_dates(git_dir), False
+    led = {}
+    for _name, sha, kind, peeled, peeled_kind, made in tags:
+        commit = sha if kind == "commit" else peeled if peeled_kind == "commit" else ""
+        led[sha] = (commit, int(made) if made.lstrip("-").isdigit() else 0)
+    return led, whole
+
+
+def _head(git_dir: Path) -> str | None:
+    """The branch that HEAD names; None when it is detached."""
+    try:
+        said = (git_dir / "HEAD").read_text("utf-8", "backslashreplace")
+    except OSError:
+        return Repository(git_dir).head_branch()
+    name = said.removeprefix("ref:").strip()
+    return name.removeprefix("refs/heads/") if said.startswith("ref:") and name.startswith("refs/heads/") else None
 
 
 def _rows(git_dir: Path, form: str, prefixes: Sequence[str]) -> list[list[str]]:

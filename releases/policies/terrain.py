@@ -74,6 +74,8 @@ class Terrain:
         self.production = production
         self.targets = targets
         self._live = tuple(dict.fromkeys(tip for item in production for tip in item.tips))
+        self.newest = 0
+        """When the newest commit was made that was compared with states of the targets (Unix seconds)."""
         self.graph = self._graph()
         self.in_all = self._in_all()
         self.tags = self._tags(tags)
@@ -179,6 +181,8 @@ class Terrain:
             return set()
         line = [sha for target in self.targets for sha in self.history.walk(target.tips, self._live)]
         candidates = {self.graph.sha(land.commit): land.commit for land in landings}
+        said = self.messages(candidates.values())
+        self.newest = max(self.newest, *(message.committed_at for message in said.values()), 0)
         tagged = {self.graph.sha(number): names for number, names in self.ground.tagged.items()}
         found = squashed_releases(self.history, list(candidates), line, tagged)
         return {candidates[sha] for sha in found}

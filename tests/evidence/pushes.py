@@ -73,9 +73,9 @@ class Story:
         """One push (or more) of some kind."""
         kinds: list[Callable[[], object]] = [
             self.fix, self.fix, self.feature, self.pick, self.pick, self.pick_with_trailer, self.named,
-            self.revert_there, self.revert_here, self.revert_there_silently, self.merge_back, self.merge_aside, self.squash, self.split,
-            self.again, self.evil, self.rewritten, self.forced, self.gone_and_back, self.rewound, self.nothing,
-            self.same_subject, self.earlier_side,
+            self.revert_there, self.revert_here, self.revert_there_silently, self.merge_back, self.merge_aside,
+            self.squash, self.split, self.again, self.evil, self.rewritten, self.forced, self.gone_and_back,
+            self.rewound, self.nothing, self.same_subject, self.earlier_side,
         ]  # fmt: skip
         kind = self.dice.choice(kinds)
         try:

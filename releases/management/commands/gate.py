@@ -41,7 +41,7 @@ class Command(ReportingCommand):
         with self.place(options) as place:
             question = question_from(place, production=options["production"], targets=[candidate])
             report = answer(
-                place.git_dir, question, name=place.name, store=self.store(options, place), preview=False,
+                place.git_dir, question, name=place.name, store=place.cache, refs=place.refs, preview=False,
                 progress=self.progress(), started=started,
             )  # fmt: skip
         found = gate(report, candidate)

@@ -59,7 +59,7 @@ class Command(ReportingCommand):
                 ignore_file=options["ignore_commits"],
             )
             report = answer(
-                place.git_dir, question, name=place.name, store=self.store(options, place),
+                place.git_dir, question, name=place.name, store=place.cache, refs=place.refs,
                 preview=not options["no_preview"], progress=self.progress(), started=started,
             )  # fmt: skip
         self.write(self.render(report, options))
