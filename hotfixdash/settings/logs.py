@@ -1,5 +1,6 @@
 """What is logged: warnings and worse, one line each, to standard error. LOG_LEVEL asks for more."""
 
+import logging
 import sys
 
 from .env import env
@@ -11,17 +12,24 @@ LOG_LEVEL = env.str("LOG_LEVEL", default="WARNING").upper()
 if LOG_LEVEL not in LEVELS:
     sys.exit(f"LOG_LEVEL={LOG_LEVEL} is none of {', '.join(LEVELS)}.")
 
+
+def _unplanned(record: logging.LogRecord) -> bool:
+    return getattr(record, "status_code", 0) != 503
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{levelname} {name}: {message}", "style": "{"}},
+    # 503 is an answer that we give on purpose, with its reason: a probe that asks every second must not fill the log.
+    "filters": {"unplanned": {"()": "django.utils.log.CallbackFilter", "callback": _unplanned}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         # Django's own handler writes the same line once more.
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         # Visitors ask for pages that do not exist: that is no news.
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["unplanned"]},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
     },

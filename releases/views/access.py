@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -45,6 +45,12 @@ def require(request: HttpRequest, act: Act) -> None:
         raise SignInNeeded
     if not request.user.may(act):
         raise PermissionDenied(f"Your role, {request.user.role.label}, does not include this.")
+
+
+def require_any(request: HttpRequest, seen: Sequence[object]) -> None:
+    """For pages over all projects: a visitor to whom no project is open is asked to sign in."""
+    if not seen and not request.user.is_authenticated:
+        raise SignInNeeded
 
 
 def may(request: HttpRequest, act: Act) -> bool:

@@ -27,7 +27,7 @@ from releases.projects.models import Project
 from releases.templatetags.dash import chip, icon
 
 from . import links, live_part, words
-from .access import get_project, may, open_to_visitors
+from .access import get_project, may, open_to_visitors, require_any
 from .evidence_context import evidence_context
 from .kept import kept
 
@@ -90,6 +90,7 @@ def matrix_all(request: HttpRequest) -> HttpResponse:
     topics = live_part.stamped(OVERVIEW)
     seen = Project.objects.seen_by(request.user).order_by("name")
     projects: list[Any] = list(seen.values_list("pk", "name", "slug", "judged_at", named=True))
+    require_any(request, projects)
     params = request.GET.dict()
     params.setdefault("show", "owed")
     check = _check_url(request, "releases:check-all")

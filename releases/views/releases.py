@@ -37,7 +37,7 @@ from releases.projects.release_selectors import (
 )
 
 from . import links, live_part
-from .access import get_project, open_to_visitors
+from .access import get_project, open_to_visitors, require_any
 from .snapshots import stem_of
 
 COMMITS = 100
@@ -52,6 +52,7 @@ def releases_all(request: HttpRequest) -> HttpResponse:
     seen: list[Any] = list(
         Project.objects.seen_by(request.user).order_by("name").values_list("pk", "name", "slug", named=True)
     )
+    require_any(request, seen)
     query = ReleaseQuery.from_params(request.GET.dict())
     wanted = [row.pk for row in seen if not query.project or row.slug == query.project]
     everything = bool(getattr(request.user, "is_superuser", False) or getattr(request.user, "all_projects", False))

@@ -37,6 +37,14 @@ def test_pages_of_people_are_kept_by_nobody_else(client: Client) -> None:
     assert answer["Cross-Origin-Opener-Policy"] == "same-origin"
 
 
+def test_no_cookie_can_be_read_by_script_but_the_theme(client: Client) -> None:
+    account_create("lena", Role.VIEWER, "correct horse battery")
+    client.get("/accounts/login/")
+    client.post("/accounts/login/", {"username": "lena", "password": "correct horse battery"})
+    assert {"csrftoken", "sessionid"} <= set(client.cookies)
+    assert all(cookie["httponly"] for cookie in client.cookies.values())
+
+
 def test_hosts_that_nobody_named_are_refused(client: Client) -> None:
     assert client.get("/accounts/login/", headers={"host": "evil.example"}).status_code == 400
 

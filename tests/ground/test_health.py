@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -91,3 +92,10 @@ def test_database_away_and_its_words_stay_inside(client: Client, monkeypatch: py
     assert status == 503
     assert not said["database"]["ok"]
     assert "10.0.0.5" not in json.dumps(said)
+
+
+def test_an_answer_that_is_not_ready_is_no_error_in_the_log(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    assert ready(client)[0] == 503
+    assert [record for record in caplog.records if record.name == "django.request"] == []
+    logging.getLogger("django.request").error("Internal Server Error", extra={"status_code": 500})
+    assert [record.levelname for record in caplog.records if record.name == "django.request"] == ["ERROR"]

@@ -95,6 +95,14 @@ def test_visitors_see_a_way_to_sign_in(client: Client, db: None) -> None:
     assert "Sign out" not in body
 
 
+@pytest.mark.parametrize("url", ["/releases/", "/merge-back/"])
+def test_visitors_are_asked_to_sign_in_while_nothing_is_open_to_them(client: Client, db: None, url: str) -> None:
+    make_project("closed", visibility="signed-in")
+    assert client.get(url)["Location"] == f"/accounts/login/?next={url}"
+    make_project("open", visibility="public")
+    assert client.get(url).status_code == 200
+
+
 @pytest.mark.django_db
 def test_the_sign_in_page_has_its_fields_and_keeps_the_way_back(client: Client) -> None:
     answer = client.get("/", follow=True)
