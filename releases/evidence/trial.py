@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from releases.git import loose, runner
+from releases.git.commits import MADE_UP, commit_object
 from releases.git.errors import GitError
 from releases.git.hunks import ConflictHunk, conflict_hunks
 from releases.git.merging import Outcome, merges, unread
@@ -173,7 +174,7 @@ class _Bench:
 
     def _write(self, tree: str, parents: tuple[str, ...]) -> str:
         """Write a commit as a loose object, without starting a process for it, and return its id."""
-        body = loose.commit_text(tree, parents, loose.MADE_UP, loose.MADE_UP, b"t\n")
+        body = commit_object(tree, parents, MADE_UP, MADE_UP, b"t\n")
         return loose.write_object(self._dir / "objects", "commit", body, sha256=len(tree) == 64)
 
     def _merge(self, pairs: list[tuple[str, str]]) -> list[Trial]:

@@ -30,16 +30,6 @@ def write_object(objects: Path, kind: str, data: bytes, *, sha256: bool) -> str:
     return sha
 
 
-def commit_text(tree: str, parents: tuple[str, ...], author: bytes, committer: bytes, message: bytes) -> bytes:
-    """A commit's content; `author` and `committer` are whole lines without their first word."""
-    lines = [f"tree {tree}".encode(), *(f"parent {parent}".encode() for parent in parents)]
-    return b"\n".join([*lines, b"author " + author, b"committer " + committer, b"", message])
-
-
-MADE_UP = b"t <t@t> 1 +0000"
-"""Author of commits that only stand for a merge base in a trial and are thrown away."""
-
-
 def _framed(kind: str, data: bytes) -> bytes:
     return b"%s %d\0%s" % (kind.encode(), len(data), data)
 

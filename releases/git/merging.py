@@ -45,8 +45,8 @@ def merges(
 ) -> tuple[list[Outcome], str]:
     """Merge each pair of commits; gives the outcomes, and what git said when it could not go on.
 
-    Fewer outcomes than pairs mean that git ended at the next one, or had no more time. A tree that git cannot read counts as empty for it,
-    with no more than a line on the side: look at `unread` before believing anything.
+    Fewer outcomes than pairs mean that git ended at the next one, or had no more time. A tree that git cannot read
+    counts as empty for it, with no more than a line on the side: look at `unread` before believing anything.
     """
     spec = "".join(f"{ours} {theirs}\n" for ours, theirs in pairs).encode()
     found: list[Outcome] = []

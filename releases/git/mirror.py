@@ -167,7 +167,7 @@ class Mirror:
         if self._fresh.exists() and mirror_upkeep.damaged(self._fresh):
             shutil.rmtree(self._fresh)
         if not self._fresh.exists():
-            _init(self._fresh)
+            _init(self._fresh, sha256=any(len(sha) == 64 for sha in listing.refs.values()))
         work.bring(self._fresh, listing)
         replaces = self.path.exists()
         old = self._salvage(work) if replaces else {}
@@ -267,8 +267,10 @@ class Mirror:
             return False
 
 
-def _init(folder: Path) -> None:
-    runner.run(["init", "--quiet", "--bare", "--template=", "--initial-branch=main", "--", str(folder)], guarded=True)
+def _init(folder: Path, *, sha256: bool) -> None:
+    kind = ["--object-format=sha256"] if sha256 else []
+    args = ["init", "--quiet", "--bare", "--template=", "--initial-branch=main", *kind, "--", str(folder)]
+    runner.run(args, guarded=True)
 
 
 def _pack_bytes(folder: Path) -> int:

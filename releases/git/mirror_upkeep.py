@@ -17,7 +17,6 @@ PACKS = 24
 """Packs above which they are rolled together."""
 LOOSE_REFS = 400
 """Loose references above which they are packed into one file."""
-_HASHES = 20
 
 
 def leftovers(git_dir: Path) -> Iterator[Path]:
@@ -80,16 +79,24 @@ def check(git_dir: Path) -> None:
 
 
 def _check_packs(folder: Path) -> None:
+    width = 32 if _has_long_ids(folder.parent.parent) else 20
     for index in folder.glob("pack-*.idx"):
         pack = index.with_suffix(".pack")
         try:
-            if _tail(index, 2 * _HASHES)[:_HASHES] != _tail(pack, _HASHES):
+            if _tail(index, 2 * width)[:width] != _tail(pack, width):
                 raise Corrupt(detail=f"the pack {pack.name} is cut short or changed")
         except FileNotFoundError:
             if index.exists():
                 raise Corrupt(detail=f"the pack {pack.name} is not there") from None
         except OSError as error:
             raise Corrupt(detail=f"the pack {pack.name} cannot be read: {error.strerror}") from None
+
+
+def _has_long_ids(git_dir: Path) -> bool:
+    try:
+        return "objectformat = sha256" in (git_dir / "config").read_text("utf-8", "replace").lower()
+    except OSError:
+        return False
 
 
 def _tail(path: Path, count: int) -> bytes:

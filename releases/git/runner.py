@@ -1,8 +1,8 @@
 """Start git, and nothing else: clean environment, own process group, time and output bounds, nothing left behind.
 
-`run` collects a bounded answer. `stream` gives a raw pipe for answers too large to hold. Both take arguments as a
-list, never a shell line; values from outside must come through `releases.git.values` or stand behind
-`--end-of-options` or `--`.
+`run` collects a bounded answer. `stream` gives a raw pipe for answers too large to hold, `dialogue` one for questions
+and answers in turn. All take arguments as a list, never a shell line; values from outside must come through
+`releases.git.values` or stand behind `--end-of-options` or `--`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from .environment import environment
-from .errors import GitMissing, GitTooOld, TimedOut, TooLarge, classify
+from .errors import GitError, GitMissing, GitTooOld, TimedOut, TooLarge, classify
 
 TIMEOUT = 120.0
 """Seconds for one local call."""
@@ -135,12 +135,13 @@ def _start(
         options.pop("env", None), protocols=options.pop("protocols", ()), config=options.pop("config", ())
     )
     command = _command(args, git_dir, guarded=options.pop("guarded", False))
-    source, first = _input(stdin, stack)
+    asking = options.pop("asking", False)
+    source, first = (subprocess.PIPE, b"") if asking else _input(stdin, stack)
     process = subprocess.Popen(
         command, stdin=source, stdout=subprocess.PIPE, env=env, start_new_session=True, **options
     )
     stack.callback(_kill, process)
-    if process.stdin is not None:
+    if process.stdin is not None and not asking:
         try:
             os.write(process.stdin.fileno(), first)
         except BrokenPipeError:
@@ -243,6 +244,16 @@ class Stream:
     def read(self, size: int = -1) -> bytes:
         return self.stdout.read(size)
 
+    def send(self, question: bytes) -> None:
+        """Hand git a short question; only in a `dialogue`. What git says to it must be read before the next one."""
+        assert self._process.stdin is not None  # noqa: S101
+        try:
+            self._process.stdin.write(question)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            self.finish()
+            raise GitError(detail="git ended early") from None
+
     def stderr(self) -> str:
         """What git has said so far on standard error (at most 64 KiB)."""
         return os.pread(self._said.fileno(), MAX_STDERR, 0).decode("utf-8", "replace")
@@ -289,3 +300,17 @@ def stream(
         yield flow
         if flow._late or process.poll() is not None or flow._at_end():
             flow.finish(ok_codes)
+
+
+@contextmanager
+def dialogue(
+    args: Sequence[str], *, git_dir: Path | str | None = None, timeout: float = TIMEOUT,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[Stream]:  # fmt: skip
+    """Run git and ask it one thing after another with `send`, reading each answer; git is ended with the block."""
+    with ExitStack() as stack:
+        said = stack.enter_context(tempfile.TemporaryFile())
+        process = _start(args, git_dir, None, stack, env=env, stderr=said, bufsize=1 << 16, asking=True)
+        flow = Stream(process, said, timeout)
+        stack.callback(flow.close)
+        yield flow

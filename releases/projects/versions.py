@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _WIDTH = 14
@@ -78,3 +79,49 @@ def _identifier(word: str) -> str:
         return "1" + f"{int(word):0{_WIDTH}d}"[:_WIDTH]
     low = "0" if word in _UNFINISHED else "1"
     return "2" + low + word[:_WORD].ljust(_WORD, "0")
+
+
+def next_patch(tags: Iterable[str], base: str = "") -> str:
+    """The tag for a hotfix of the release `base`, or of the highest finished version among the tags.
+
+    The spelling is kept: folder, prefix, number of parts, zeros in front. Pre-releases and build metadata count for
+    nothing, but a version that a finished tag has is passed over. Empty when there is no version to go from.
+    """
+    known = list(tags)
+    start = base or _highest(known)
+    version = tag_version(start) if start else None
+    if version is None:
+        return ""
+    folder = start[: len(start) - len(start.rpartition("/")[2])]
+    taken = {_key(tag) for tag in known if tag.startswith(folder) and (found := tag_version(tag)) and found.finished}
+    stem, parts = _spelling(start)
+    if version.finished:
+        parts = _raised(parts)
+    while _key(stem + ".".join(parts)) in taken:
+        parts = _raised(parts)
+    return stem + ".".join(parts)
+
+
+def _highest(tags: Iterable[str]) -> str:
+    versions = [(found.sort_key, tag) for tag in tags if (found := tag_version(tag)) and found.finished]
+    return max(versions)[1] if versions else ""
+
+
+def _spelling(tag: str) -> tuple[str, list[str]]:
+    """What stands before the version, and its numbers as written, at least three."""
+    folder, slash, text = tag.rpartition("/")
+    prefix = _PREFIX.match(text)
+    at = prefix.end() if prefix else 0
+    numbers = _NUMBERS.match(text, at)
+    parts = numbers[0].split(".") if numbers else ["0"]
+    return f"{folder}{slash}{text[:at]}", parts + ["0"] * (3 - len(parts))
+
+
+def _raised(parts: list[str]) -> list[str]:
+    return [*parts[:-1], str(int(parts[-1]) + 1).zfill(len(parts[-1]))]
+
+
+def _key(tag: str) -> str:
+    """The version alone: equal for spellings of the same one."""
+    found = tag_version(tag)
+    return found.sort_key if found else ""
