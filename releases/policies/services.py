@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 from django.db import transaction
@@ -21,8 +21,9 @@ from releases.projects.services.fetches import fetch_held
 from releases.projects.services.refs import clean, moment
 
 from .flow import FlowPolicy
-from .models import Fix, Target, Verdict
+from .models import Fix, Settlement, Target, Verdict
 from .names import matches, version_in
+from .settling import git_verdict, settlement_end, verdict_laid
 from .turns import Judged, turn, verdict_row
 
 _MAIN = ("main", "master", "trunk", "default")
@@ -201,6 +202,7 @@ def _fix_event(project: Project, kind: str, fix: Fix, why: str) -> Event:
 
 _VERDICT_FIELDS = (
     "code", "settled", "owed", "why", "detail", "commits", "preview", "owed_since", "settled_at", "lag_seconds",
+    "settlement_id", "found",
 )  # fmt: skip
 
 
@@ -214,6 +216,10 @@ def _verdicts_record(
     kept_previews: set[int],
 ) -> None:
     known = {(v.fix_id, v.target_id): v for v in Verdict.objects.filter(project=project)}
+    standing = {
+        (s.fix_id, s.target_id): s
+        for s in Settlement.objects.filter(project=project, ended_at=None).select_related("fix", "target")
+    }
     rows: list[Verdict] = []
     for told in report.fixes:
         fix = fixes[told.id]
@@ -223,7 +229,11 @@ def _verdicts_record(
                 continue
             old = known.get((fix.pk, target.pk))
             judged = Judged(project, fix, target, answer, old, at, target.pk in kept_previews)
-            row = verdict_row(judged)
+            row = verdict_row(replace(judged, old=git_verdict(old) if old else None))
+            settlement = standing.get((fix.pk, target.pk))
+            ended = verdict_laid(row, settlement, at, countable=not fix.chore and fix.present)
+            if settlement is not None and ended:
+                settlement_end(settlement, ended, at, row.code)
             if old is not None and all(getattr(row, name) == getattr(old, name) for name in _VERDICT_FIELDS):
                 continue
             rows.append(row)
@@ -241,7 +251,7 @@ def _verdicts_write(rows: Sequence[Verdict]) -> None:
         rows,
         update_conflicts=True,
         unique_fields=["fix", "target"],
-        update_fields=[*_VERDICT_FIELDS, "judged_at"],
+        update_fields=[*(name.removesuffix("_id") for name in _VERDICT_FIELDS), "judged_at"],
     )
 
 

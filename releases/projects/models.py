@@ -74,6 +74,7 @@ class Project(models.Model):
     unreleasable_why = models.TextField(blank=True, help_text="Why what is on it must not ship now.")
     unreleasable_by = models.CharField(max_length=150, blank=True)
     unreleasable_at = models.DateTimeField(null=True, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True, help_text="When a person settled something by hand last.")
 
     objects = ProjectQuerySet.as_manager()
 

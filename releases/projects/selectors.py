@@ -79,6 +79,7 @@ def stamp(projects: QuerySet[Project]) -> tuple[Any, ...]:
     told = projects.order_by().aggregate(
         n=Count("pk"), ids=Sum("pk"), read=Max("fetched_at"), judged=Max("judged_at"), known=Count("judged_at"),
         failures=Sum("failures"), silent=Max("error_since"), live=Sum("production_release"),
+        decided=Max("decided_at"),
     )  # fmt: skip
     return tuple(told.values())
 
