@@ -122,7 +122,8 @@ class Resuming(Judging):
             for group, held in self.snapshot.squashed.items()
             if not any(sha in near or sha in again or sha not in old for sha in group)
         }
-        asked = [sha for sha in self.shas if sha in again or sha in set(new)]
+        again.update(new)
+        asked = [sha for sha in self.shas if sha in again]
         for sha in asked:
             self.observed[sha] = Observed(sha)
         self.index.facts([*asked, *(sha for sha in self.lacking if sha not in self.snapshot.observed)])
@@ -204,7 +205,8 @@ class Resuming(Judging):
             seen.reverted = {}
         arrived = [sha for sha in self.observed if self.observed[sha].in_target and sha in self.snapshot.observed]
         arrived += [sha for sha in self.observed if sha not in self.snapshot.dates]
-        arrived += [sha for sha in self.lacking if sha not in self._had]
+        had = set(self.snapshot.lacking)
+        arrived += [sha for sha in self.lacking if sha not in had]
         matched = [match.sha for facts in candidates for match in matches_of(self.observed[facts.sha])]
         changed = list(
             {facts.sha: facts for facts in (*fresh, *candidates, *index.facts([*arrived, *matched]))}.values()
@@ -220,10 +222,6 @@ class Resuming(Judging):
         undoing = Undoing(history, self.patches, ours, theirs, Earlier(pairs, lacking, index.members))
         undoing.look(self.observed)
         self.undoings = undoing.undoings.pairs()
-
-    @property
-    def _had(self) -> set[str]:
-        return set(self.snapshot.lacking)
 
     def _meet_merges(self, changed: Sequence[Facts]) -> None:
         """A revert may name a merge: walk what was not walked yet, so that the merge is known."""

@@ -3,6 +3,10 @@
 Facts follow from object ids alone and never grow old. A judgement is kept per target and way of asking, with the tips
 it was made for, so that the next run looks only at what was pushed since. Losing the file costs only time: a broken
 or outdated one is thrown away.
+
+Rows are read with `marshal`, which trusts what it reads. The checksums find damage, not malice: the file must lie
+where only this program writes, below the data folder or in a folder that the operator of the command line names. It
+is never taken from a repository, a request, or anything else that comes from outside.
 """
 
 from __future__ import annotations
@@ -27,7 +31,10 @@ CREATE TABLE IF NOT EXISTS facts (sha BLOB PRIMARY KEY, data BLOB NOT NULL) WITH
 CREATE TABLE IF NOT EXISTS keys (key INTEGER NOT NULL, sha BLOB NOT NULL, PRIMARY KEY (key, sha)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS judgements (key BLOB PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
 """
+PATIENCE = 10.0
+"""Seconds that are waited for another process that writes; after that this run keeps nothing."""
 _CHUNK = 500
+_BAD = (sqlite3.Error, ValueError, TypeError, EOFError, zlib.error)
 _PACKED_FROM = 512
 """Bytes of one row from which it is compressed."""
 
@@ -47,14 +54,14 @@ class FactStore:
         for _attempt in range(2):
             try:
                 return self._connected()
-            except (sqlite3.Error, OSError):
-                if not self._discard():
+            except (sqlite3.Error, OSError) as fault:
+                if _busy(fault) or not self._discard():
                     return None
         return None
 
     def _connected(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
@@ -83,12 +90,13 @@ class FactStore:
             return False
         return True
 
-    def _fail(self) -> None:
-        """Something in the file cannot be read: start over with an empty one next time."""
+    def _fail(self, fault: Exception) -> None:
+        """Something in the file cannot be read: start over with an empty one next time, unless it is merely in use."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        self._discard()
+        if not _busy(fault):
+            self._discard()
 
     def facts(self, shas: Sequence[str]) -> dict[str, Facts]:
         """What is known of these commits."""
@@ -103,8 +111,8 @@ class FactStore:
                 for (data,) in rows:
                     facts = decode_facts(unpacked(data))
                     found[facts.sha] = facts
-        except (sqlite3.Error, ValueError):
-            self._fail()
+        except _BAD as fault:
+            self._fail(fault)
         return found
 
     def sharing(self, keys: Iterable[int]) -> dict[int, list[str]]:
@@ -120,8 +128,8 @@ class FactStore:
                 rows = self._connection.execute(f"SELECT key, sha FROM keys WHERE key IN ({marks})", part)  # noqa: S608
                 for key, sha in rows:
                     found.setdefault(key, []).append(sha.hex())
-        except sqlite3.Error:
-            self._fail()
+        except sqlite3.Error as fault:
+            self._fail(fault)
         self._key_pending()
         for key in wanted:
             if key in self._pending_keys:
@@ -152,8 +160,8 @@ class FactStore:
         try:
             row = self._connection.execute("SELECT data FROM judgements WHERE key = ?", (key,)).fetchone()
             return None if row is None else unpacked(row[0])
-        except (sqlite3.Error, ValueError):
-            self._fail()
+        except _BAD as fault:
+            self._fail(fault)
             return None
 
     def keep_judgement(self, key: bytes, value: Callable[[], Any]) -> None:
@@ -181,12 +189,19 @@ class FactStore:
                     ((key, packed(value())) for key, value in self._judgements.items()),
                 )
                 connection.execute("COMMIT")
-        except sqlite3.Error:
-            self._discard()
+        except sqlite3.Error as fault:
+            if not _busy(fault):
+                self._discard()
         finally:
             connection.close()
             self._pending.clear()
             self._judgements.clear()
+
+
+def _busy(fault: Exception) -> bool:
+    """Whether another process holds the file, or it may only be read: no reason to remove it."""
+    name = getattr(fault, "sqlite_errorname", "") or ""
+    return name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_READONLY", "SQLITE_FULL", "SQLITE_CANTOPEN"))
 
 
 def packed(value: Any) -> bytes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 
 from releases.evidence.history import History
 from releases.git import objects
@@ -28,13 +29,23 @@ def chore_commits(history: History, shas: Iterable[str], policy: FlowPolicy) -> 
             to_read.append(sha)
         else:
             found.add(sha)
-    if to_read:
-        unreadable: set[str] = set()
-        for sha, patch, cut in objects.patches(history.git_dir, to_read, unreadable.add, LIMIT):
-            facts = history.known(sha)
-            if facts is not None and not cut and is_chore(facts.subject, line_changes(patch, facts.paths), policy):
-                found.add(sha)
-    return found
+    return found | _by_lines(history, to_read, policy)
+
+
+def _by_lines(history: History, shas: Sequence[str], policy: FlowPolicy) -> set[str]:
+    """Those of these commits whose lines make them chores; what was found of a commit is remembered."""
+    patterns = repr((policy.chore_paths, policy.chore_subjects)).encode("utf-8", "surrogateescape")
+    key = b"chores.1" + blake2b(patterns, digest_size=16).digest()
+    kept = history.store.judgement(key) if history.store else None
+    known: dict[str, bool] = kept if isinstance(kept, dict) else {}
+    unknown = [sha for sha in shas if sha not in known]
+    for sha, patch, cut in objects.patches(history.git_dir, unknown, lambda _sha: None, LIMIT):
+        facts = history.known(sha)
+        if facts is not None:
+            known[sha] = not cut and is_chore(facts.subject, line_changes(patch, facts.paths), policy)
+    if unknown and history.store:
+        history.store.keep_judgement(key, lambda: known)
+    return {sha for sha in shas if known.get(sha)}
 
 
 def line_changes(patch: bytes, paths: tuple[str, ...]) -> dict[str, LineChange | None]:

@@ -6,21 +6,38 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from releases.evidence.store import FactStore
 from releases.git import objects, runner
 from releases.git.errors import GitError
 
 LIMIT = 4 << 20
 """Bytes of one merge's own patch that are looked at; a merge with more surely has changes of its own."""
+_KEY = b"own-changes.1"
 _ID = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?\n\Z")
 _MARKERS = (b"-<<<<<<< ", b"-||||||| ", b"->>>>>>> ")
 
 
-def merges_with_own_changes(git_dir: Path, merges: Sequence[str]) -> set[str]:
+def kept_own_changes(git_dir: Path, merges: Sequence[str], store: FactStore | None) -> set[str]:
+    """The same as `merges_with_own_changes`, remembering what was found of each merge."""
+    kept = store.judgement(_KEY) if store else None
+    known: dict[str, bool] = kept if isinstance(kept, dict) else {}
+    unknown = [sha for sha in merges if sha not in known]
+    if unknown:
+        unreadable: set[str] = set()
+        found = merges_with_own_changes(git_dir, unknown, unreadable)
+        known.update((sha, sha in found) for sha in unknown if sha not in unreadable)
+        if store:
+            store.keep_judgement(_KEY, lambda: known)
+    return {sha for sha in merges if known.get(sha)}
+
+
+def merges_with_own_changes(git_dir: Path, merges: Sequence[str], unreadable: set[str] | None = None) -> set[str]:
     """Which of these merges changed something that neither side brought, resolved conflicts aside.
 
-    Only merges with a place that differs from all parents can; only those are merged again to compare.
+    Only merges with a place that differs from all parents can; only those are merged again to compare. What cannot
+    be read is added to `unreadable`.
     """
-    unreadable: set[str] = set()
+    unreadable = set() if unreadable is None else unreadable
     suspects = _suspects(git_dir, merges, unreadable) if merges else []
     if not suspects:
         return set()

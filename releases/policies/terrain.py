@@ -17,7 +17,7 @@ from .drafts import Message
 from .flow import FlowPolicy, Preset
 from .lines import Landing, chain
 from .names import matches
-from .own_changes import merges_with_own_changes
+from .own_changes import kept_own_changes
 from .refs import NamedTip
 from .squashed import squashed_releases
 from .versions import Tag, version_tags
@@ -189,7 +189,7 @@ class Terrain:
 
     def _evil(self, commits: Sequence[int]) -> set[int]:
         names = {self.graph.sha(number): number for number in commits}
-        return {names[sha] for sha in merges_with_own_changes(self.history.git_dir, list(names))}
+        return {names[sha] for sha in kept_own_changes(self.history.git_dir, list(names), self.history.store)}
 
 
 def _body(message: str) -> str:
