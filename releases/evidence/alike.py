@@ -68,6 +68,42 @@ def guesses(pool: Pool, commits: Sequence[Facts], limit: int) -> list[Guess]:
     return kept
 
 
+def pieces(pool: Pool, patches: Patches, commits: Sequence[Facts], limit: int) -> list[Guess]:
+    """Pairs with commits that may each be a piece of one: together they touch what it touches, and nothing else.
+
+    A piece lets every file of it grow as the whole does. At most `limit` pieces of all commits are returned.
+    """
+    commits = [commit for commit in commits if not commit.wide and 2 <= len(commit.paths) <= PATHS]
+    touching = pool.touching((path for commit in commits for path in commit.paths), POPULAR)
+    parts: list[tuple[Facts, list[Facts]]] = []
+    for commit in commits:
+        ours = set(commit.paths)
+        near = {o.sha: o for path in commit.paths for o in touching.get(path, ()) if set(o.paths) < ours}
+        if _cover(commit, near.values()):
+            parts.append((commit, list(near.values())))
+    patches.measure({c.sha: c for commit, near in parts for c in (commit, *near)}.values())
+    found: list[Guess] = []
+    for commit, near in parts:
+        grown = dict(zip(commit.paths, patches.growth(commit) or (), strict=False))
+        fitting = [other for other in near if _grew_as(patches, other, grown)]
+        fitting.sort(key=lambda other: (abs(other.authored_at - commit.authored_at), other.sha))
+        if _cover(commit, fitting[:PIECES]) and len(found) + len(fitting[:PIECES]) <= limit:
+            found += [Guess(commit, other, HALF) for other in fitting[:PIECES]]
+    return found
+
+
+def _cover(commit: Facts, parts: Iterable[Facts]) -> bool:
+    return {path for part in parts for path in part.paths} == set(commit.paths)
+
+
+def _grew_as(patches: Patches, part: Facts, grown: Mapping[str, int | None]) -> bool:
+    """Whether each path of a part grew by as many bytes as it did in the whole."""
+    growth = patches.growth(part)
+    if growth is None:
+        return False
+    return all(size is not None and grown.get(path) == size for path, size in zip(part.paths, growth, strict=False))
+
+
 def promise(commit: Facts, other: Facts) -> float:
     """How much speaks for reading two patches to compare them; from HALF on it may be worth it."""
     if other.wide or len(other.paths) > WIDE + WIDER * len(commit.paths):

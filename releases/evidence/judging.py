@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from .alike import GUESSES, budget, guesses, holders, look_alike, look_for_squashes, union
+from .alike import GUESSES, budget, guesses, holders, look_alike, look_for_squashes, pieces, union
 from .declaring import Declaring
 from .facts import Content, Facts, contained, similarity
 from .history import History
@@ -122,6 +122,9 @@ class Judging:
             declaring.look(self._between(candidates), left, self.observed)
         left = [commit for commit in left if commit.header and not self._found(commit.sha)]
         pairs = guesses(self.pool, left, budget(len(candidates)))
+        paired = {(pair.commit.sha, pair.other.sha) for pair in pairs}
+        more = pieces(self.pool, self.patches, left, budget(len(candidates)))
+        pairs += [pair for pair in more if (pair.commit.sha, pair.other.sha) not in paired]
         self.patches.read(sha for pair in pairs for sha in (pair.commit.sha, pair.other.sha))
         look_alike(pairs, self.patches, self.observed)
         look_for_squashes(pairs, self.patches, self.observed, self._picks_nothing)

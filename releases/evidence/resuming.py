@@ -182,7 +182,7 @@ class Resuming(Judging):
             quiet = self.index.touching(paths, POPULAR).keys()
             for ours in open_facts:
                 shared = [f for f in fresh if not quiet.isdisjoint(set(ours.paths) & set(f.paths))]
-                if any(promise(ours, theirs) >= HALF for theirs in shared):
+                if any(promise(ours, theirs) >= HALF or set(theirs.paths) < set(ours.paths) for theirs in shared):
                     found.add(ours.sha)
         return found
 
