@@ -96,7 +96,8 @@ def _parse(stream: BinaryIO) -> Iterator[Outcome]:
 def _messages(fields: Iterator[bytes]) -> list[RawConflict]:
     """The conflicts among git's messages about one merge."""
     conflicts: list[RawConflict] = []
-    while count := next(fields):
+    # After submodules in conflict git ends the list with advice in prose, not with an empty field.
+    while (count := next(fields)).isdigit():
         paths = [next(fields) for _ in range(int(count))]
         kind, _sentence = next(fields).decode("utf-8", "replace"), next(fields)
         if kind.startswith("CONFLICT (") and paths:
