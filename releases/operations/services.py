@@ -185,8 +185,9 @@ def operation_wait(operation: Operation, sentence: str) -> None:
 def operation_settle(operation: Operation, result: Plan | Nothing) -> None:
     """It is as asked for: one ledger row, and a look at the remote that proves it. Raises `OperationLost`."""
     outcome = outcome_of(result, operation.outcome.get("notes", []))
+    step = Operation.Step.PUSHED if isinstance(result, Plan) else operation.step
     with transaction.atomic():
-        _end(operation, Operation.State.DONE, outcome=outcome)
+        _end(operation, Operation.State.DONE, outcome=outcome, step=step)
         _tell_done(operation, outcome)
         fetch_request(operation.project, "operation", operation.actor)
 

@@ -36,6 +36,8 @@ def owed_now(planning: Planning, head: str, commits: Sequence[str], targets: Seq
 
     A target whose branch is gone is none any more. Raises GitError.
     """
+    # Plain text: what is judged is kept between runs, and checked values do not last there.
+    head, commits = str(head), [str(sha) for sha in commits]
     refs = _refs(planning)
     policy, git_dir = planning.policy, planning.git_dir
     production = production_tips(refs, policy.production, policy, git_dir, strict=False)
