@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from releases.git import objects
@@ -15,6 +16,7 @@ from releases.policies.wording import count
 from .planning import Planning
 from .words import by_hand, named, reapply_message, revert_message, shell
 
+_REVERTS = re.compile(r"^This reverts commit ([0-9a-f]{7,64})\b", re.MULTILINE)
 _Wording = Callable[[CommitObject, str], str]
 
 
@@ -35,8 +37,12 @@ def _undo(planning: Planning, key: str, wording: _Wording, verb: str, fact: str)
     ticket = planning.text("ticket")
     at, undone, left_out = tip, [], []
     with Changes(planning.git_dir) as work:
+        done = _undone_before(planning, work, tip, wanted)
         for sha in wanted:
             source = work.commit(sha)
+            if sha in done:
+                left_out.append(named(source))
+                continue
             merged = work.revert(at, sha)
             if not merged.clean:
                 return _conflicted(work, branch, source, merged, wanted)
@@ -68,6 +74,18 @@ def newest_first(planning: Planning, tip: str, wanted: Sequence[str], branch: st
     raise PlanRefused(
         "not-there", f"The commit {absent[:9]} is not in {shown(branch)}, so there is nothing to undo.", retryable=False
     )
+
+
+def _undone_before(planning: Planning, work: Changes, tip: str, wanted: Sequence[str]) -> set[str]:
+    """Those of the commits that messages on the branch undo, by something that was not undone in turn."""
+    later = list(objects.walk(planning.git_dir, [tip, f"^{wanted[-1]}"], "--topo-order"))
+    known = [*wanted, *later]
+    undone: set[str] = set()
+    for by in later:
+        for written in () if by in undone else _REVERTS.findall(work.commit(by).text):
+            # Newest first: whatever undid this one has been seen before it.
+            undone.update(sha for sha in known if sha.startswith(written))
+    return undone
 
 
 def _conflicted(work: Changes, branch: str, source: CommitObject, merged: Merged, wanted: Sequence[str]) -> Conflicted:
