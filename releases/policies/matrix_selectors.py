@@ -100,6 +100,7 @@ class Cell:
     target_id: int
     code: str
     detail: str
+    settled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,10 +296,10 @@ def _ordered(fixes: QuerySet[Fix], query: MatrixQuery) -> QuerySet[Fix, int]:
 
 
 def _rows(pks: list[int], columns: Sequence[Column], unsettled: dict[int, _Open], chores: bool) -> list[Row]:
-    cells: dict[tuple[int, int], tuple[str, str]] = {}
+    cells: dict[tuple[int, int], tuple[str, str, bool]] = {}
     wanted = Verdict.objects.filter(fix_id__in=pks, target_id__in=[column.pk for column in columns]).order_by()
-    for fix, target, code, detail in wanted.values_list("fix_id", "target_id", "code", "detail"):
-        cells[fix, target] = code, detail
+    for fix, target, code, detail, settled in wanted.values_list("fix_id", "target_id", "code", "detail", "settled"):
+        cells[fix, target] = code, detail, settled
     by_project: dict[int, list[Column]] = {}
     for column in columns:
         by_project.setdefault(column.project_id, []).append(column)
@@ -307,7 +308,7 @@ def _rows(pks: list[int], columns: Sequence[Column], unsettled: dict[int, _Open]
     fields = ("pk", "project_id", "key", "subject", "ticket", "shipped_in", "live_since", "author_name", "security")
     for values in Fix.objects.filter(pk__in=pks).order_by().values(*fields):
         pk, mine = values["pk"], by_project.get(values["project_id"], ())
-        of = tuple(Cell(column.pk, *cells.get((pk, column.pk), ("", ""))) for column in mine)
+        of = tuple(Cell(column.pk, *cells.get((pk, column.pk), ("", "", False))) for column in mine)
         rows[pk] = Row(**values, group=unsettled[pk].group if pk in unsettled else last, cells=of)
     return [rows[pk] for pk in pks if pk in rows]
 

@@ -35,10 +35,11 @@ icon = icons.icon
 
 @register.simple_tag
 @lru_cache(maxsize=64)
-def chip(code: str) -> SafeString:
-    """`{% chip verdict.code %}`: a verdict as icon and word."""
+def chip(code: str, settled: bool = False) -> SafeString:
+    """`{% chip verdict.code verdict.settled %}`: a verdict as icon and word; one that is settled recedes."""
     known = Code(code)
-    return format_html('<span class="v v--{}">{}{}</span>', known.value, icon(known.icon), known.label)
+    css = f"{known.value} is-settled" if settled else known.value
+    return format_html('<span class="v v--{}">{}{}</span>', css, icon(known.icon), known.label)
 
 
 @register.simple_tag

@@ -258,7 +258,7 @@ def _cell(cell: Cell, column: Column, key: str, slug: str, opened: str, stacked:
         current = ' is-open" aria-current="true' if opened == f"{key}:{column.branch}" else ""
         inner = (
             f'<a class="mx-c{current}" href="{escape(links.evidence(slug, key, column.branch))}">'
-            f"{branch}{chip(cell.code)}{_detail(cell)}</a>"
+            f"{branch}{chip(cell.code, cell.settled)}{_detail(cell)}</a>"
         )
     return inner if stacked else f"<td>{inner}</td>"
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from releases.evidence.verdicts import Code
@@ -308,12 +309,13 @@ def _seconds(moment: datetime | None) -> float:
 
 
 def _detail(row: dict[str, Any]) -> str:
+    """The second line of a verdict; escaped where it holds markup, to be escaped by the template elsewhere."""
     if row["code"] == Code.UNKNOWN:
         return "git could not tell"
     if row["code"] == Code.REVERTED and _SHA.fullmatch(row["detail"]):
-        return f"undone by {row['detail']}"
+        return format_html('undone by <span class="ref">{}</span>', row["detail"][:7])
     if row["detail"] or not row["preview"]:
-        return str(row["detail"])
+        return words.visible(row["detail"])
     conflicts = len(row["preview"].get("conflicts", []))
     return "merges cleanly" if row["preview"].get("clean") else f"conflicts in {words.plural(conflicts, 'file')}"
 
