@@ -1,0 +1,113 @@
+"""The advisor: the ways out with facts from git."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from releases.hotfixes.holding import main_mark_releasable, main_mark_unreleasable
+from releases.hotfixes.models import Hotfix
+from releases.hotfixes.offers import Option
+from releases.hotfixes.ways import advise, cadence
+from releases.ledger.models import Event
+from releases.policies.flow import PRESETS, FlowPolicy, Preset
+from tests.factories import NOW, make_user
+from tests.gitrepos import make_flow, make_repo
+from tests.hotfixes.playing import APP, app, look, opened, track
+
+pytestmark = pytest.mark.django_db
+
+
+def ways(hotfix: Hotfix) -> dict[str, Option]:
+    hotfix.refresh_from_db()
+    return {option.way: option for option in advise(hotfix)}
+
+
+def test_forward_lists_what_would_ship_along(tmp_path: Path) -> None:
+    hotfix = opened(track(make_flow(tmp_path), FlowPolicy()))
+    forward = ways(hotfix)["forward"]
+    assert [info.subject for info in forward.commits] == ["TICKET-10 begin the next feature"]
+    assert forward.points[0] == "1 commit that is not in production would ship with it."
+    assert forward.params == {"branch": "develop", "releasable": True}
+    assert not forward.default
+
+
+def test_cutting_says_what_it_owes_and_predicts_conflicts(tmp_path: Path) -> None:
+    repo = make_flow(tmp_path)
+    repo.branch("release/1.1", "develop")
+    repo.commit({"app.py": app((3, "changed meanwhile"))}, "TICKET-11 rework", branch="develop")
+    hotfix = opened(track(repo, FlowPolicy()))
+    before = ways(hotfix)["cut"]
+    assert (before.owes, before.conflicts, before.default) == (("develop", "release/1.1"), (), True)
+    assert before.points == (
+        "It will owe develop and release/1.1.",
+        "2 files differ between production and develop; conflicts are predicted once there is a commit.",
+    )
+    repo.branch("hotfix/TICKET-7", "v1.0.0")
+    repo.commit({"app.py": app((3, "mended"))}, "[HOTFIX] TICKET-7: mend", branch="hotfix/TICKET-7")
+    look(hotfix.project)
+    after = ways(hotfix)["cut"]
+    assert after.conflicts == ("app.py",)
+    assert after.points[1:] == ("develop: conflicts in app.py.", "release/1.1: the trial is clean.")
+
+
+def test_trunk_goes_forward_unless_main_must_not_ship(tmp_path: Path) -> None:
+    repo = make_repo(tmp_path)
+    repo.commit({"app.py": APP}, "Start")
+    repo.tag("v1.0.0", message="1.0.0")
+    repo.commit({"new.py": "half done\n"}, "TICKET-3 half of it")
+    hotfix = opened(track(repo, PRESETS[Preset.TRUNK]))
+    assert [way for way, option in ways(hotfix).items() if option.default] == ["forward"]
+    manager = make_user("morgan", "release-manager")
+    main_mark_unreleasable(hotfix.project, "The new checkout is half done.", manager)
+    found = ways(hotfix)
+    assert [way for way, option in found.items() if option.default] == ["cut"]
+    assert "morgan says that it must not ship: The new checkout is half done." in found["forward"].points
+    assert main_mark_releasable(hotfix.project, "It is done.", manager)
+    assert not main_mark_releasable(hotfix.project, "It is done.", manager)
+    assert ways(hotfix)["forward"].default
+    told = Event.objects.filter(kind__startswith="main.").order_by("pk").values_list("kind", flat=True)
+    assert list(told) == ["main.unreleasable", "main.releasable"]
+
+
+def test_a_failing_check_on_the_head_speaks_against_main(tmp_path: Path) -> None:
+    repo = make_flow(tmp_path)
+    hotfix = opened(track(repo, FlowPolicy()))
+    Event.objects.create(
+        project=hotfix.project, kind="check.failed", actor_name="ci", subject=f"commit:{repo.sha('develop')}",
+        why="Unit tests: 2 of 214 fail.",
+    )  # fmt: skip
+    assert "A check fails on its head: Unit tests: 2 of 214 fail." in ways(hotfix)["forward"].points
+
+
+def test_a_fix_owed_to_main_closes_its_gate(tmp_path: Path) -> None:
+    repo = make_flow(tmp_path)
+    repo.commit({"app.py": app((9, "mended"))}, "TICKET-5 mend", branch="main")
+    repo.tag("v1.0.1", "main", message="1.0.1")
+    forward = ways(opened(track(repo, FlowPolicy())))["forward"]
+    assert not forward.params["releasable"]
+    assert any(point.startswith("The gate is closed: develop lacks a fix that is live") for point in forward.points)
+
+
+def test_rolling_back_needs_a_release_to_go_back_to(tmp_path: Path) -> None:
+    repo = make_flow(tmp_path)
+    hotfix = opened(track(repo, FlowPolicy()))
+    assert ways(hotfix)["roll-back"].why_not == "There is no earlier release to go back to."
+    repo.merge("develop", "main")
+    repo.tag("v1.1.0", "main", message="1.1.0")
+    look(hotfix.project)
+    assert ways(hotfix)["roll-back"].params == {"tag": "v1.0.0"}
+
+
+def test_without_a_mirror_the_ways_are_still_there(tmp_path: Path, settings: Any) -> None:
+    hotfix = opened(track(make_flow(tmp_path), FlowPolicy()))
+    settings.MIRROR_DIR = tmp_path / "elsewhere"
+    assert set(ways(hotfix)) == {"forward", "cut", "revert", "roll-back", "wait"}
+
+
+def test_cadence_is_the_usual_gap() -> None:
+    dates = [NOW - timedelta(days=days) for days in (0, 14, 28, 100)]
+    assert cadence(dates) == timedelta(days=14)
