@@ -3,7 +3,22 @@
 from django.urls import URLPattern, path
 
 from . import webhooks
-from .views import fixes, matrix, overview, project_settings, projects, releases, search, snapshots
+from .views import (
+    fixes,
+    hotfix,
+    hotfix_acts,
+    hotfixes,
+    matrix,
+    merge_back,
+    operations,
+    overview,
+    project_settings,
+    projects,
+    releases,
+    search,
+    settle,
+    snapshots,
+)
 
 app_name = "releases"
 urlpatterns: list[URLPattern] = [
@@ -20,6 +35,19 @@ urlpatterns: list[URLPattern] = [
     path("projects/<str:slug>/merge-back/", matrix.matrix_page, name="matrix"),
     path("projects/<str:slug>/fixes/<str:sha>/", fixes.fix, name="fix"),
     path("projects/<str:slug>/fixes/<str:sha>/in/<path:branch>/", fixes.evidence, name="evidence"),
+    path("projects/<str:slug>/fixes/<str:sha>/merge-back/<path:branch>/", merge_back.merge_back, name="merge-back"),
+    path("projects/<str:slug>/fixes/<str:sha>/<str:verb>/<path:branch>/", settle.settle, name="settle"),
+    path("hotfixes/", hotfixes.hotfixes_all, name="hotfixes-all"),
+    path("hotfixes/new/", hotfixes.new_anywhere, name="hotfix-new-anywhere"),
+    path("projects/<str:slug>/hotfixes/", hotfixes.hotfixes, name="hotfixes"),
+    path("projects/<str:slug>/hotfix/new/", hotfixes.new, name="hotfix-new"),
+    path("projects/<str:slug>/hotfix/adopt/", hotfixes.adopt, name="hotfix-adopt"),
+    path("projects/<str:slug>/hotfix/timeline/<path:key>/", hotfix.timeline, name="hotfix-timeline"),
+    path("projects/<str:slug>/hotfixes/<path:key>/", hotfix.hotfix, name="hotfix"),
+    path("projects/<str:slug>/hotfix/<str:verb>/<path:key>/", hotfix_acts.act, name="hotfix-act"),
+    path("projects/<str:slug>/operations/<int:pk>/", operations.operation_page, name="operation"),
+    path("projects/<str:slug>/operations/<int:pk>/retry/", operations.retry, name="operation-retry"),
+    path("projects/<str:slug>/operations/<int:pk>/cancel/", operations.cancel, name="operation-cancel"),
     path("releases/", releases.releases_all, name="releases-all"),
     path("projects/<str:slug>/releases/", releases.releases, name="releases"),
     path("projects/<str:slug>/releases/<path:tag>/", releases.release, name="release"),

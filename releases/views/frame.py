@@ -11,6 +11,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from hotfixdash.accounts.roles import Act
+from releases.hotfixes.listing import hotfix_count
 from releases.policies import overview
 from releases.projects.models import Project
 
@@ -36,7 +37,8 @@ class Frame:
     it stands around every page, and links in it are many.
 
     A view may hand over what it knows already: `project` (the one the page is about), `nav_projects`
-    (rows with `name` and `slug`, by name, one more than is shown when there are more) and `nav_owed` (fixes owed).
+    (rows with `name` and `slug`, by name, one more than is shown when there are more), `nav_owed` (fixes owed) and
+    `nav_hotfixes` (tickets on which something is left to do).
     """
 
     def __init__(self, context: Any) -> None:
@@ -76,6 +78,13 @@ class Frame:
         return overview.owed_count(self.request.user, self.project)
 
     @cached_property
+    def hotfixes(self) -> int:
+        given = self.context.get("nav_hotfixes")
+        if given is not None:
+            return int(given)
+        return 0 if self.request is None else hotfix_count(self.request.user, self.project)
+
+    @cached_property
     def may_manage(self) -> bool:
         return self.request is not None and may(self.request, Act.MANAGE)
 
@@ -99,6 +108,7 @@ class Frame:
         return [
             ("overview", "Overview", "layout-dashboard", base, 0),
             ("matrix", "Merge-back", "git-merge", f"{base}merge-back/", self.owed),
+            ("hotfixes", "Hotfixes", "git-branch", f"{base}hotfixes/", self.hotfixes),
             ("releases", "Releases", "tag", f"{base}releases/", 0),
             ("projects", "Projects", "list", address("releases:projects"), 0),
         ]
@@ -111,7 +121,7 @@ class Frame:
         """The tabs of a wide screen."""
         return mark_safe(  # noqa: S308 - words and addresses of our own
             "".join(
-                f'<a href="{url}"{self._current(key)}>{label}{_count(count, " ")}</a>'
+                f'<a href="{url}"{self._current(key)}>{label}{_count(key, count, " ")}</a>'
                 for key, label, _icon, url, count in self._rows()
             )
         )
@@ -119,15 +129,18 @@ class Frame:
     @cached_property
     def bottom(self) -> SafeString:
         """The bar of a phone."""
-        rows = [*self._rows(), ("search", "Search", "search", address("releases:search"), 0)]
+        # Five at most fit; projects are a tap away in the switcher.
+        rows = [row for row in self._rows() if row[0] != "projects"]
+        rows.append(("search", "Search", "search", address("releases:search"), 0))
         return mark_safe(  # noqa: S308 - words and addresses of our own
             "".join(
-                f'<a href="{url}"{self._current(key)}><span class="bn-i">{icon(name, "i--lg")}{_count(count)}</span>'
-                f"{label}</a>"
+                f'<a href="{url}"{self._current(key)}><span class="bn-i">{icon(name, "i--lg")}'
+                f"{_count(key, count)}</span>{label}</a>"
                 for key, label, name, url, count in rows
             )
         )
 
 
-def _count(number: int, before: str = "") -> str:
-    return f'{before}<span class="count count--owed">{number}</span>' if number else ""
+def _count(key: str, number: int, before: str = "") -> str:
+    css = "count count--owed" if key == "matrix" else "count"
+    return f'{before}<span class="{css}">{number}</span>' if number else ""

@@ -27,3 +27,38 @@ def matrix(slug: str = "", **query: str) -> str:
     """The matrix of one project, or of all; `show` and `target` narrow it."""
     path = _under(slug, "merge-back/") if slug else f"{get_script_prefix()}merge-back/"
     return f"{path}?{urlencode(query)}" if query else path
+
+
+def hotfixes(slug: str = "", **query: str) -> str:
+    """The list of hotfixes of one project, or of all."""
+    path = _under(slug, "hotfixes/") if slug else f"{get_script_prefix()}hotfixes/"
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def hotfix(slug: str, key: str) -> str:
+    return _under(slug, f"hotfixes/{quote(key)}/")
+
+
+def hotfix_act(slug: str, verb: str, key: str, **query: str) -> str:
+    """Where something is done to a hotfix; the verb stands before the key, which may hold slashes."""
+    path = _under(slug, f"hotfix/{verb}/{quote(key)}/")
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def hotfix_new(slug: str = "", **query: str) -> str:
+    path = _under(slug, "hotfix/new/") if slug else f"{get_script_prefix()}hotfixes/new/"
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def settle(slug: str, verb: str, key: str, branch: str, **query: str) -> str:
+    """Where a person settles a fix in a branch, or asks for it to be merged back: confirm, different, waive, …"""
+    path = _under(slug, f"fixes/{key}/{verb}/{quote(branch)}/")
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def operation(slug: str, pk: int) -> str:
+    return _under(slug, f"operations/{pk}/")
+
+
+def hotfix_adopt(slug: str) -> str:
+    return _under(slug, "hotfix/adopt/")

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from hotfixdash.accounts.roles import Act
 from releases import live
+from releases.hotfixes.listing import hotfix_count
 from releases.policies import overview as owed
 from releases.projects import selectors
 from releases.projects.models import Project
@@ -41,7 +42,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         debt = owed.debt([row.pk for row in rows], everything=everything)
         nav = [{"name": row.name, "slug": row.slug} for row in rows[: SWITCHER + 1]]
         page = OverviewPage(rows, debt, asked, one=False)
-        return {"page": page, "topics": topics, "fact": {"nav_owed": debt.act, "nav_projects": nav}}
+        fact = {"nav_owed": debt.act, "nav_projects": nav, "nav_hotfixes": hotfix_count(request.user)}
+        return {"page": page, "topics": topics, "fact": fact}
 
     # Whoever may see everything sees the same; for anybody else the part is their own.
     who = "everything" if everything else request.user.pk
@@ -62,7 +64,7 @@ def project_overview(request: HttpRequest, slug: str) -> HttpResponse:
         debt = owed.debt([project.pk])
         return {
             "page": OverviewPage(rows, debt, asked, one=True),
-            "fact": {"nav_owed": debt.act},
+            "fact": {"nav_owed": debt.act, "nav_hotfixes": hotfix_count(request.user, project)},
             "project": project,
             "topics": topics,
             "release_url": links.release(slug, rows[0].tag),

@@ -1,0 +1,64 @@
+"""Parts of the hotfix pages: nodes, choices, meters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from releases.hotfixes.models import Hotfix
+from releases.views.icons import icon
+from releases.views.steps import Step
+
+register = template.Library()
+
+
+@register.simple_tag
+def node(step: Step) -> SafeString:
+    """The round mark of a step."""
+    mark = icon(step.icon, "spin" if step.icon == "loader" else "") if step.icon else ""
+    return format_html('<span class="node">{}</span>', mark)
+
+
+@register.simple_tag
+def severity(number: int) -> SafeString:
+    """`SEV2` in its box."""
+    return format_html('<span class="sev sev--{}">{}</span>', number, Hotfix.Severity(number).label)
+
+
+@register.simple_tag
+def radios(bound: Any, css: str = "") -> SafeString:
+    """A choice of few, as radio buttons under one legend."""
+    chosen = str(bound.value() or "")
+    options = format_html_join(
+        "",
+        '<label><input type="radio" name="{}" value="{}" id="{}_{}"{}{}> {}</label>',
+        (
+            (bound.html_name, value, bound.auto_id, value, mark_safe(" checked") if str(value) == chosen else "",
+             mark_safe(" required") if bound.field.required else "", label)
+            for value, label in bound.field.choices
+        ),
+    )  # fmt: skip
+    error = (
+        format_html('<p class="err">{}{}</p>', icon("circle-alert", "i--sm"), bound.errors[0]) if bound.errors else ""
+    )
+    wrong = " is-err" if bound.errors else ""
+    return format_html(
+        '<fieldset class="field choice{} {}"><legend>{}</legend><div class="choice-o">{}</div>{}</fieldset>',
+        wrong, css, bound.label, options, error,
+    )  # fmt: skip
+
+
+@register.simple_tag
+def meter(value: int, limit: int) -> SafeString:
+    """A bar with the limit at five eighths, green up to it and amber past it."""
+    scale = max(limit * 1.6, value * 1.05, 1)
+    mark, end = 100 * limit / scale, 100 * value / scale
+    over = f'<rect class="bar-soon" x="{mark:.2f}%" y="2" width="{end - mark:.2f}%" height="6"/>' if end > mark else ""
+    return mark_safe(  # noqa: S308 - numbers only
+        '<svg class="bar" aria-hidden="true"><rect class="bar-track" y="2" width="100%" height="6"/>'
+        f'<rect class="bar-ok" y="2" width="{min(end, mark):.2f}%" height="6"/>{over}'
+        f'<rect class="bar-limit" x="{mark:.2f}%" y="-1" width="1.5" height="12"/></svg>'
+    )

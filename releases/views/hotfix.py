@@ -1,0 +1,116 @@
+"""The page of one hotfix, and its whole timeline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_safe
+
+from hotfixdash.accounts.roles import Act
+from releases.hotfixes.change import convention
+from releases.hotfixes.models import Hotfix
+from releases.hotfixes.services import subject_of
+from releases.ledger.models import Event
+from releases.operations.selectors import operations_latest
+from releases.policies.flow import FlowPolicy
+from releases.policies.models import Target, Verdict
+from releases.projects import history
+from releases.projects.models import Project, Release
+
+from . import links, live_part
+from .access import get_project, may, open_to_visitors
+from .hotfix_acts import get_hotfix
+from .hotfix_page import EVENTS, Facts, HotfixPage
+from .hotfix_side import checks, people, review_standing, review_why_not, review_words, reviews_shown
+from .timeline import ShownEvent
+
+PER_PAGE = 50
+_ACTS = (Act.HOTFIX, Act.OPERATE, Act.RELEASE, Act.SETTLE)
+
+
+@open_to_visitors
+@require_safe
+def hotfix(request: HttpRequest, slug: str, key: str) -> HttpResponse:
+    """Everything about one hotfix; asked by itself, only the part that changes."""
+    project = get_project(request, slug)
+    topics = live_part.of_project(project.pk)
+    found = get_hotfix(project, key)
+    acts = {act for act in _ACTS if may(request, act)}
+    facts = read(project, found)
+    with history.reading(project) as repo:
+        page = HotfixPage(facts, repo, acts, request.user)
+        context = {
+            "tab": "hotfixes", "project": project, "hotfix": found, "page": page, "live": topics,
+            **_side(page, request, acts), "graph_wide": page.graph_wide, "graph_tall": page.graph_tall,
+            "git_problem": repo.problem,
+        }  # fmt: skip
+    part = request.headers.get("HX-Target") == "hotfix"
+    response = render(request, "releases/_hotfix.html" if part else "releases/hotfix.html", context)
+    patch_vary_headers(response, ["HX-Target"])
+    return response
+
+
+def read(project: Project, found: Hotfix) -> Facts:
+    """The rows of the page: a constant number of queries."""
+    verdicts = list(
+        Verdict.objects.filter(fix__hotfixes=found, target__closed_at=None)
+        .select_related("fix", "target", "settlement")
+        .order_by("target__position", "target__branch")
+    )
+    told = Event.objects.filter(project=project, subject=subject_of(found))
+    events = list(told.order_by("-at", "-pk")[:EVENTS])
+    subjects = {subject_of(found), *(f"fix:{verdict.fix.key}" for verdict in verdicts)}
+    releases = {
+        row.tag: row for row in Release.objects.filter(project=project, tag__in=[found.tag or "", found.base_tag or ""])
+    }
+    return Facts(
+        hotfix=found,
+        policy=FlowPolicy.from_data(project.policy),
+        release=releases.get(found.tag),
+        base=releases.get(found.base_tag),
+        targets=list(Target.objects.filter(project=project, closed_at=None).order_by("position", "branch")),
+        verdicts=verdicts,
+        reviews=list(found.reviews.select_related("reviewer")),
+        debts=list(found.debts.all()),
+        operations=list(operations_latest(project, *subjects).values()),
+        events=events,
+        events_total=told.count() if len(events) == EVENTS else len(events),
+    )
+
+
+def _side(page: HotfixPage, request: HttpRequest, acts: set[Act]) -> dict[str, Any]:
+    facts = page.facts
+    found, policy = facts.hotfix, facts.policy
+    standing = review_standing(found, facts.reviews, policy)
+    rows = checks(
+        found, page.size, standing, facts.release, convention(policy, found.key) if policy.commit_pattern else ""
+    )
+    may_review = Act.HOTFIX in acts and found.head and found.commits and not found.is_closed and not found.tag
+    return {
+        "reviews": reviews_shown(found, facts.reviews),
+        "review_words": review_words(standing) if found.commits else "",
+        "review_url": page.act_url("review") if may_review else "",
+        "review_why": review_why_not(found, request.user, acts),
+        "checks": rows,
+        "checks_passed": sum(row[0] == "ok" for row in rows),
+        "people": people(found, facts.reviews, list(found.people.all())),
+    }
+
+
+@open_to_visitors
+@require_safe
+def timeline(request: HttpRequest, slug: str, key: str) -> HttpResponse:
+    """Every ledger row about one hotfix, a page at a time."""
+    project = get_project(request, slug)
+    found = get_hotfix(project, key)
+    told = Event.objects.filter(project=project, subject=subject_of(found)).order_by("-at", "-pk")
+    page = Paginator(told, PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "tab": "hotfixes", "project": project, "hotfix": found, "page": page, "url": links.hotfix(slug, found.key),
+        "events": [ShownEvent(row) for row in page.object_list],
+    }  # fmt: skip
+    return render(request, "releases/hotfix_timeline.html", context)

@@ -1,0 +1,134 @@
+"""The commits of a hotfix's branch graph: looked up in the mirror, within the time of a page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from releases.evidence.verdicts import Code
+from releases.hotfixes.models import Hotfix
+from releases.policies.flow import FlowPolicy
+from releases.policies.models import Target, Verdict
+from releases.projects.history import History
+from releases.projects.models import Release
+
+from . import words
+from .graph.data import COMMITS, TARGETS, Dot, Graph, TargetLane
+
+LINE = 6
+"""Commits of a target that are drawn."""
+BETWEEN = 3
+"""Commits of production between base and fix that are drawn."""
+_FURTHER = 60
+"""Commits of production among which the base is looked for."""
+_SHORT = 7
+
+
+def graph_of(
+    hotfix: Hotfix,
+    policy: FlowPolicy,
+    release: Release | None,
+    targets: Sequence[Target],
+    verdicts: Sequence[Verdict],
+    repo: History,
+) -> Graph | None:
+    """Everything that is drawn; None as long as not even the base is known."""
+    if not hotfix.base_commit:
+        return None
+    shipped, says = _shipped(hotfix, release, verdicts)
+    told = [commit for commit in hotfix.commits if commit.get("sha")]
+    shown = told if len(told) <= COMMITS else [*told[:2], *told[-(COMMITS - 2) :]]
+    return Graph(
+        key=hotfix.key,
+        production=_production(policy, verdicts),
+        branch=hotfix.branch or policy.hotfix_branch.replace("{ticket}", hotfix.key),
+        base=Dot(hotfix.base_commit[:_SHORT], hotfix.base_tag),
+        between=_between(repo, hotfix.base_commit, shipped),
+        commits=tuple(Dot(str(commit["sha"])[:_SHORT], _word(commit, hotfix.key)) for commit in shown),
+        left_out=len(told) - len(shown),
+        shipped=Dot(shipped[:_SHORT], hotfix.tag) if shipped else None,
+        shipped_says=says,
+        cut=bool(hotfix.branch or told),
+        targets=tuple(_lane(target, verdicts, repo, hotfix) for target in targets[:TARGETS]),
+    )
+
+
+def _production(policy: FlowPolicy, verdicts: Iterable[Verdict]) -> str:
+    """The production branch; where tags alone are production, the word."""
+    for verdict in verdicts:
+        if verdict.fix.production_ref:
+            return verdict.fix.production_ref
+    first = policy.production[0] if policy.production else ""
+    return "production" if first.startswith("tags:") or not first else first
+
+
+def _shipped(hotfix: Hotfix, release: Release | None, verdicts: Sequence[Verdict]) -> tuple[str, str]:
+    """Where the fix reached production, and since when it is live."""
+    fix = verdicts[0].fix if verdicts else None
+    commit = release.commit if release else fix.key if fix else ""
+    live = fix.live_since if fix else None
+    return commit, f"in production since {words.clock(live)}" if live and commit else ""
+
+
+def _between(repo: History, base: str, shipped: str) -> tuple[Dot, ...]:
+    """What production itself got after the base and before the fix, oldest first."""
+    if not shipped:
+        return ()
+    own = [info.sha for info in repo.line(shipped, _FURTHER) or ()]
+    if base not in own:
+        return ()
+    inner = own[1 : own.index(base)][::-1]
+    return tuple(Dot(sha[:_SHORT]) for sha in inner[:BETWEEN])
+
+
+def _word(commit: dict[str, Any], key: str) -> str:
+    """A commit's subject without what every commit of the hotfix begins with."""
+    subject = re.sub(r"^\[HOTFIX\]\s*", "", str(commit.get("subject", "")), flags=re.IGNORECASE)
+    return subject.removeprefix(key).lstrip(" :-") or "commit"
+
+
+def _lane(target: Target, verdicts: Iterable[Verdict], repo: History, hotfix: Hotfix) -> TargetLane:
+    mine = [verdict for verdict in verdicts if verdict.target_id == target.pk]
+    line = [info.sha for info in repo.line(target.tip, LINE) or ()][::-1] if target.tip else []
+    dots = tuple(Dot(sha[:_SHORT]) for sha in line)
+    verdict = next((verdict for verdict in mine if verdict.owed), mine[0] if mine else None)
+    if verdict is None:
+        says = ("not judged yet",) if hotfix.tag else ()
+        return TargetLane(target.branch, dots, says=says)
+    if not verdict.settled:
+        return TargetLane(target.branch, dots, owed=verdict.owed, says=_owed_words(verdict))
+    arrival, merged = _arrival(verdict, target, repo)
+    if arrival and arrival[:_SHORT] not in {dot.sha for dot in dots}:
+        dots = (Dot(arrival[:_SHORT]), *dots[1:])
+    return TargetLane(
+        target.branch, dots, Dot(arrival[:_SHORT]) if arrival else None, merged, False, _settled_words(verdict)
+    )
+
+
+def _arrival(verdict: Verdict, target: Target, repo: History) -> tuple[str, bool]:
+    """The commit that brought the fix into the target, and whether it was a merge."""
+    if verdict.code == Code.MERGED:
+        shas = [str(entry.get("sha", "")) for entry in verdict.commits or verdict.fix.commits]
+        info = repo.arrival(shas[-1], target.tip) if shas and shas[-1] and target.tip else None
+        return (info.sha, len(info.parents) > 1) if info else ("", True)
+    if verdict.code in (Code.EQUIVALENT, Code.DECLARED, Code.LIKELY):
+        found = [str(sha) for entry in verdict.commits for sha in entry.get("counterparts", [])]
+        return (found[-1], False) if found else ("", False)
+    return "", False
+
+
+def _owed_words(verdict: Verdict) -> tuple[str, ...]:
+    if verdict.code in (Code.LIKELY, Code.DECLARED):
+        return "to confirm", verdict.detail or Code(verdict.code).label
+    since = words.duration(words.seconds_since(verdict.owed_since)) if verdict.owed_since else ""
+    return "merge-back", f"owed {since}".strip()
+
+
+def _settled_words(verdict: Verdict) -> tuple[str, ...]:
+    label = Code(verdict.code).label
+    if verdict.settled_at:
+        return label, f"since {words.clock(verdict.settled_at)}"
+    return (
+        (label, verdict.detail) if verdict.detail and not re.fullmatch(r"[0-9a-f]{7,64}", verdict.detail) else (label,)
+    )

@@ -1,0 +1,84 @@
+"""What the panel of a hotfix says is next, and the ways out, with addresses for every button."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from hotfixdash.accounts.roles import Act
+from releases.hotfixes.models import Hotfix
+from releases.hotfixes.offers import Action, NextStep, Option
+
+from . import links
+from .offers import Offer
+
+DIRECT = ("open",)
+"""Kinds that lead to a page instead of a question."""
+Fact = tuple[str, str, str, str]
+"""Tone, icon, words, and more words."""
+
+
+@dataclass(slots=True)
+class ShownNext:
+    """The panel."""
+
+    title: str
+    says: str
+    primary: Offer | None
+    others: list[Offer]
+    commands: tuple[str, ...]
+    facts: list[Fact]
+
+    @property
+    def yours(self) -> bool:
+        """Somebody who looks at it can act."""
+        return self.primary is not None
+
+    @property
+    def commands_text(self) -> str:
+        return "\n".join(self.commands)
+
+
+@dataclass(slots=True)
+class ShownWay:
+    """One way out beside the others."""
+
+    option: Option
+    chosen: bool
+    url: str
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.option, name)
+
+
+def offer(hotfix: Hotfix, action: Action) -> Offer:
+    """An action with its address."""
+    query = {name: str(action.params[name]) for name in ("target", "fix_key", "way") if action.params.get(name)}
+    slug = hotfix.project.slug
+    if action.kind == "merge-back" and query.get("target") and query.get("fix_key"):
+        back = links.hotfix(slug, hotfix.key)
+        url = links.settle(slug, "merge-back", query["fix_key"], query["target"], next=back)
+    else:
+        url = links.hotfix_act(slug, action.kind, hotfix.key, **query)
+    return Offer(action.kind, action.label, url, action.allowed, action.why_not, action.kind not in DIRECT)
+
+
+def shown_next(hotfix: Hotfix, step: NextStep, facts: list[Fact], *, inline: bool) -> ShownNext:
+    """The panel; `inline` when the form of its primary action stands in it already."""
+    primary = offer(hotfix, step.primary) if step.primary is not None and not inline else None
+    others = [offer(hotfix, action) for action in step.others]
+    return ShownNext(step.title, step.says, primary, others, step.commands, facts)
+
+
+def shown_ways(hotfix: Hotfix, options: Collection[Option], acts: Collection[Act]) -> list[ShownWay]:
+    """The options side by side; choosing needs the role."""
+    may = Act.HOTFIX in acts and not hotfix.is_closed
+    return [
+        ShownWay(
+            option,
+            hotfix.way == option.way,
+            links.hotfix_act(hotfix.project.slug, "choose-way", hotfix.key, way=option.way) if may else "",
+        )
+        for option in options
+    ]
