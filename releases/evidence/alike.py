@@ -5,14 +5,15 @@ Patches of the target are read for the best guesses only, within a budget, so th
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .facts import Content, Facts, contained, similarity
 from .observe import TELLING, Patches
-from .pool import SUBJECT_HITS, Pool
-from .rules import ALIKE, ALIKE_LINES, CONTAINED, HALF, Match, Observed
+from .pool import LATE, SUBJECT_HITS, Pool, related
+from .rules import ALIKE, ALIKE_LINES, CONTAINED, CORROBORATES, HALF, Match, Observed
 from .verdicts import Evidence
 
 GUESSES = 4
@@ -46,10 +47,12 @@ def guesses(pool: Pool, commits: Sequence[Facts], limit: int) -> list[Guess]:
     """The most promising pairs, best first, with at most `limit` different commits among them."""
     commits = [commit for commit in commits if not commit.wide]
     touching = pool.touching((path for commit in commits for path in commit.paths[:PATHS]), POPULAR)
+    made = pool.made_by(commits)
     found: list[Guess] = []
     for commit in commits:
         named = pool.by_subject.get(commit.key, ())
         near: dict[str, Facts] = {other.sha: other for other in named if len(named) <= SUBJECT_HITS}
+        near.update((other.sha, other) for other in made.get(commit.author_email, ()) if own_again(commit, other))
         for path in commit.paths[:PATHS]:
             near.update((other.sha, other) for other in touching.get(path, ()))
         ranked = sorted(
@@ -83,9 +86,9 @@ def pieces(pool: Pool, patches: Patches, commits: Sequence[Facts], limit: int) -
             parts.append((commit, list(near.values())))
     patches.measure({c.sha: c for commit, near in parts for c in (commit, *near)}.values())
     found: list[Guess] = []
-    for commit, near in parts:
+    for commit, around in parts:
         grown = dict(zip(commit.paths, patches.growth(commit) or (), strict=False))
-        fitting = [other for other in near if _grew_as(patches, other, grown)]
+        fitting = [other for other in around if _grew_as(patches, other, grown)]
         fitting.sort(key=lambda other: (abs(other.authored_at - commit.authored_at), other.sha))
         if _cover(commit, fitting[:PIECES]) and len(found) + len(fitting[:PIECES]) <= limit:
             found += [Guess(commit, other, HALF) for other in fitting[:PIECES]]
@@ -102,6 +105,13 @@ def _grew_as(patches: Patches, part: Facts, grown: Mapping[str, int | None]) -> 
     if growth is None:
         return False
     return all(size is not None and grown.get(path) == size for path, size in zip(part.paths, growth, strict=False))
+
+
+def own_again(commit: Facts, other: Facts) -> bool:
+    """Whether its author made nearly the same, by its subject, in some of the same places about that time."""
+    if commit.author_email != other.author_email or abs(commit.authored_at - other.authored_at) > LATE:
+        return False
+    return _named_alike(commit, other) and related(commit, other)
 
 
 def promise(commit: Facts, other: Facts) -> float:
@@ -121,13 +131,14 @@ def look_alike(pairs: Sequence[Guess], patches: Patches, observed: Mapping[str, 
     """Note pairs whose lines are nearly the same, or half the same under half the same subject."""
     for guess in pairs:
         ours, theirs = patches.of(guess.commit.sha), patches.of(guess.other.sha)
-        if not ours.readable or not theirs.readable or ours.changed < ALIKE_LINES:
+        if not ours.readable or not theirs.readable:
             continue
         share = similarity(ours, theirs)
-        if share is None:
-            continue
         named = _named_alike(guess.commit, guess.other)
-        if share < (HALF if named else ALIKE):
+        again = named and _by_same_hand(guess.commit, guess.other, few=ours.changed < ALIKE_LINES)
+        if share is None or (ours.changed < ALIKE_LINES and not again):
+            continue
+        if share < (CORROBORATES if again else HALF if named else ALIKE):
             continue
         codes = (Evidence.SUBJECT, Evidence.SIMILARITY) if named else (Evidence.SIMILARITY,)
         match = Match(guess.other.sha, codes, share, contained(ours, theirs), contained(theirs, ours))
@@ -139,6 +150,22 @@ def look_alike(pairs: Sequence[Guess], patches: Patches, observed: Mapping[str, 
 def _named_alike(one: Facts, other: Facts) -> bool:
     ours, theirs = set(one.key.split()), set(other.key.split())
     return len(ours) >= 2 and len(ours & theirs) >= HALF * len(ours | theirs)
+
+
+def _by_same_hand(one: Facts, other: Facts, *, few: bool) -> bool:
+    """Whether one author made both under nearly the same subject, and not for two versions of something.
+
+    A subject may differ the less the fewer lines speak for the pair.
+    """
+    if one.author_email != other.author_email:
+        return False
+    ours, theirs = set(_VERSION.sub("", one.key).split()), set(_VERSION.sub("", other.key).split())
+    if any(word[:1].isdigit() for word in ours - theirs) and any(word[:1].isdigit() for word in theirs - ours):
+        return False
+    return not few or len(ours & theirs) >= ALIKE * len(ours | theirs)
+
+
+_VERSION = re.compile(r"\bv(?=\d)")
 
 
 def holders(part: Content, others: Iterable[tuple[Facts, Content]]) -> tuple[str, ...]:

@@ -83,6 +83,12 @@ class Facts:
         return self._paths
 
     @property
+    def statuses(self) -> list[tuple[str, str]]:
+        """(A, M, D or T, path) of each changed path."""
+        letters = [line[: line.index(b"\t")][-1:].decode() for line in self.raw_changes.split(b"\n") if line]
+        return list(zip(letters, self.paths, strict=True))
+
+    @property
     def inverse_header(self) -> bytes:
         """The header its exact undoing would have."""
         if not self.header:
@@ -111,6 +117,11 @@ class Facts:
         if self.wide:
             return []
         return [(old.decode(), new.decode()) for old, new in _IDS.findall(self.raw_changes)]
+
+    @property
+    def requests(self) -> tuple[str, ...]:
+        """Numbers of the merge requests that the subject names behind; its own is the last."""
+        return text.requests(self.subject) if self.subject[-1:] in ").…" and self.subject else ()
 
     @property
     def links(self) -> tuple[str, ...]:

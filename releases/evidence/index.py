@@ -14,10 +14,12 @@ from .keys import (
     NAMES,
     PATH,
     QUOTES,
+    REQUEST,
     SUBJECT,
     UNDOES,
     WRITTEN,
     author_key,
+    hand_keys,
     key,
 )  # fmt: skip
 from .pool import Pool
@@ -46,6 +48,10 @@ class Index:
     def related(self, commits: Iterable[Facts]) -> list[str]:
         """Members that share header, author and date, subject or Change-Id with one of these."""
         return [sha for sha in self._all(like(commits)) if sha in self.members]
+
+    def of_hands(self, commits: Iterable[Facts]) -> list[str]:
+        """Members that the authors of these commits made about the same time."""
+        return [sha for sha in self._all(at for facts in commits for at in hand_keys(facts)) if sha in self.members]
 
     def touching(self, paths: Iterable[str], most: int) -> dict[str, list[str]]:
         """Members by path, without the paths that more than `most` of them touch."""
@@ -91,6 +97,7 @@ def like(commits: Iterable[Facts]) -> list[int]:
     keys = []
     for facts in commits:
         keys += [author_key(facts), key(SUBJECT, facts.key)]
+        keys += [key(REQUEST, number) for number in facts.requests]
         if facts.header:
             keys.append(key(HEADER, facts.header))
         if facts.change_id:
@@ -108,6 +115,12 @@ class IndexedPool(Pool):
 
     def __contains__(self, sha: str) -> bool:
         return sha in self.index.members
+
+    def made_by(self, commits: Sequence[Facts]) -> dict[str, list[Facts]]:
+        found: dict[str, list[Facts]] = {}
+        for facts in self.index.facts(self.index.of_hands(commits)):
+            found.setdefault(facts.author_email, []).append(facts)
+        return found
 
     def touching(self, paths: Iterable[str], most: int) -> dict[str, list[Facts]]:
         near = self.index.touching(paths, most)

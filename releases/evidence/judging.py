@@ -9,7 +9,7 @@ from .alike import GUESSES, budget, guesses, holders, look_alike, look_for_squas
 from .declaring import Declaring
 from .facts import Content, Facts, contained, similarity
 from .history import History
-from .observe import Identity, Patches, look_for_names
+from .observe import Identity, Patches, look_for_moments, look_for_names
 from .pool import Pool
 from .rules import ALIKE, Match, Observed, judge_commit
 from .trial import Pick, Step, trial_picks
@@ -128,6 +128,7 @@ class Judging:
         self.patches.read(sha for pair in pairs for sha in (pair.commit.sha, pair.other.sha))
         look_alike(pairs, self.patches, self.observed)
         look_for_squashes(pairs, self.patches, self.observed, self._picks_nothing)
+        look_for_moments(self.pool, self.patches, left, self.observed)
 
     def _between(self, candidates: Sequence[Facts]) -> Sequence[Facts]:
         """Commits of production that trailers may lead over."""

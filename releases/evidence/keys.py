@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 from .facts import Facts
+from .pool import LATE
 from .undone import quoted_title
 
-HEADER, AUTHOR, SUBJECT, CHANGE_ID, PATH, NAMES, UNDOES, QUOTES, BEGINS = b"hascplrqi"
+HEADER, AUTHOR, SUBJECT, REQUEST, HAND, CHANGE_ID, PATH, NAMES, UNDOES, QUOTES, BEGINS = b"hasmwcplrqi"
 WRITTEN = 7
 """Characters of an object id that messages write at least."""
 
@@ -26,9 +27,20 @@ def author_key(facts: Facts) -> int:
     return key(AUTHOR, f"{facts.author_email}\0{facts.authored_at}")
 
 
+def hand_key(facts: Facts, later: int = 0) -> int:
+    """What one author made about the same time, or so many periods of LATE seconds later."""
+    return key(HAND, f"{facts.author_email}\0{facts.authored_at // LATE + later}")
+
+
+def hand_keys(facts: Facts) -> list[int]:
+    """All that its author made within LATE of it, and some more."""
+    return [hand_key(facts, later) for later in (-1, 0, 1)]
+
+
 def keys_of(facts: Facts) -> list[int]:
     """Every key of a commit."""
-    found = [key(BEGINS, facts.sha[:WRITTEN]), author_key(facts), key(SUBJECT, facts.key)]
+    found = [key(BEGINS, facts.sha[:WRITTEN]), author_key(facts), hand_key(facts), key(SUBJECT, facts.key)]
+    found += [key(REQUEST, number) for number in facts.requests]
     if facts.header:
         found.append(key(HEADER, facts.header))
     if facts.change_id:

@@ -10,8 +10,8 @@ from releases.git import objects
 
 from .facts import Content, Facts, contained, similarity
 from .gather import Reader
-from .pool import Pool, agree, closeness
-from .rules import HALF, Match, Observed
+from .pool import Pool, agree, closeness, related, share_path
+from .rules import HALF, Match, Observed, is_part
 from .verdicts import Evidence
 
 TELLING = 40
@@ -21,6 +21,8 @@ PART_LINES = 6
 """Changed lines below which nothing is called a part of a fix."""
 BLANKS = 400
 """Bytes by which blanks alone may make the growth of a path differ between equal patches."""
+LEFT_OUT = 400
+"""Paths left out by a counterpart above which nobody asks whether the target has them."""
 FAINT = 0.05
 """Share of common lines below which another commit with a name in common is the better guess."""
 
@@ -172,22 +174,29 @@ _BOTH = {Evidence.AUTHOR_DATE, Evidence.SUBJECT}
 
 def look_for_names(pool: Pool, patches: Patches, commits: Sequence[Facts], observed: Mapping[str, Observed]) -> None:
     """Likely counterparts by author and date, then by subject; patches are read only where those leave a doubt."""
-    hits: list[tuple[Facts, list[Hit]]] = []
-    for commit in commits:
-        dated = {other.sha for other in pool.same_author_date(commit)}
-        others = {o.sha: o for o in (*pool.same_author_date(commit), *pool.same_subject(commit))}
-        found = [Hit(other, sha in dated, other.key == commit.key) for sha, other in others.items()]
-        if found:
-            hits.append((commit, found))
+    hits = [(commit, found) for commit in commits if (found := hits_of(pool, commit))]
     patches.compare((commit, _others(found)) for commit, found in hits if _doubtful(commit, found))
     for commit, found in hits:
         matches = [(measured(patches, commit, hit.other, hit.evidence), hit) for hit in found]
         matches = [(match, hit) for match, hit in matches if _believable(commit, match, hit)]
+        for match, hit in matches:
+            if is_part(match) and _all_it_can_take(patches.git_dir, commit, hit.other):
+                match.narrower = False
         matches.sort(key=lambda item: _rank(commit, *item), reverse=True)
         seen = observed[commit.sha]
         known = {match.sha for match, _ in matches}
         merged = [match for match, _ in matches] + [match for match in seen.likely if match.sha not in known]
         seen.likely = sorted(merged, key=lambda match: not set(match.evidence) >= _BOTH)
+
+
+def look_for_moments(pool: Pool, patches: Patches, commits: Sequence[Facts], observed: Mapping[str, Observed]) -> None:
+    """Where nothing else was found: what its author made in the same second to one of its files, and nothing more."""
+    for commit in commits:
+        if observed[commit.sha].likely or observed[commit.sha].squashed:
+            continue
+        dated = [other for other in pool.same_author_date(commit) if share_path(commit, other)]
+        if len(dated) == 1:
+            observed[commit.sha].likely.append(measured(patches, commit, dated[0], (Evidence.AUTHOR_DATE,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +206,35 @@ class Hit:
     other: Facts
     dated: bool
     titled: bool
+    requested: bool = False
+    """It was brought by the merge request that the subject in question names."""
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
         dated = (Evidence.AUTHOR_DATE,) if self.dated else ()
-        return (*dated, Evidence.SUBJECT) if self.titled else dated
+        return (*dated, Evidence.SUBJECT) if self.titled or self.requested else dated
+
+
+def hits_of(pool: Pool, commit: Facts) -> list[Hit]:
+    """Target commits with a name in common with this one."""
+    dated, asked = pool.same_author_date(commit), pool.same_request(commit)
+    others = {other.sha: other for other in (*dated, *pool.same_subject(commit), *asked)}
+    by_date, by_request = {other.sha for other in dated}, {other.sha for other in asked}
+    return [Hit(o, sha in by_date, o.key == commit.key, sha in by_request) for sha, o in others.items()]
+
+
+def _all_it_can_take(git_dir: Path, commit: Facts, other: Facts) -> bool:
+    """Whether what the counterpart leaves out is about files that the target did not have when it was made.
+
+    Vendored copies and generated files are often kept in one line only; what is new in the fix cannot excuse itself.
+    """
+    taken = set(other.paths)
+    left = [(status, path) for status, path in commit.statuses if path not in taken]
+    old = [path for status, path in left if status != "A"]
+    new = {path.rpartition("/")[0] for status, path in left if status == "A"}
+    if not old or len(left) > LEFT_OUT:
+        return False
+    return not objects.present(git_dir, [f"{other.sha}:{path}" for path in (*old, *sorted(new)) if path])
 
 
 def _others(hits: Sequence[Hit]) -> list[Facts]:
@@ -227,12 +260,15 @@ def _one_stands_out(hits: Sequence[Hit]) -> bool:
 
 
 def _believable(commit: Facts, match: Match, hit: Hit) -> bool:
-    """Two changes without a line in common need more than one name in common."""
+    """Two changes without a line in common need more than one name in common, or the same places."""
     if match.similarity is None or match.similarity > 0 or (hit.dated and hit.titled):
         return True
+    ours, theirs = set(commit.paths), set(hit.other.paths)
+    if hit.requested:
+        return hit.titled or commit.author_email == hit.other.author_email or not ours.isdisjoint(theirs)
     if hit.titled:
-        return commit.author_email == hit.other.author_email
-    return _words_shared(commit.key, hit.other.key) >= HALF
+        return commit.author_email == hit.other.author_email and related(commit, hit.other)
+    return _words_shared(commit.key, hit.other.key) >= HALF or 2 * len(ours & theirs) > len(ours | theirs)
 
 
 def _words_shared(one: str, other: str) -> float:
@@ -240,8 +276,9 @@ def _words_shared(one: str, other: str) -> float:
     return len(ours & theirs) / max(1, len(ours | theirs))
 
 
-def _rank(commit: Facts, match: Match, hit: Hit) -> tuple[bool, bool, bool, float, int, int, str]:
+def _rank(commit: Facts, match: Match, hit: Hit) -> tuple[bool, bool, bool, bool, float, int, int, str]:
     related_lines = match.similarity is None or match.similarity >= FAINT
     near = -abs(commit.authored_at - hit.other.authored_at)
     last = (hit.other.committed_at, hit.other.sha)
-    return hit.dated and hit.titled, related_lines, hit.dated, match.similarity or 0.0, near, *last
+    names = (hit.dated and hit.titled, hit.requested, related_lines, hit.dated)
+    return *names, match.similarity or 0.0, near, *last

@@ -10,7 +10,13 @@ from .facts import Facts
 MANY = 8
 """More commits than this of one author in one second (imports, rebases) are told apart by their subject."""
 SUBJECT_HITS = 2
-"""A subject that more target commits bear says nothing."""
+"""A subject (or merge request) that more target commits bear says nothing."""
+SOON = 2 * 86400
+"""Seconds between two commits of one author that bear a subject which many bear."""
+LATE = 180 * 86400
+"""Seconds within which commits of one author under nearly the same subject are compared, wherever they are."""
+OWN_WORDS = 3
+"""Words of a subject from which it tells of the same change in other places, when the author is the same."""
 
 
 class Pool:
@@ -21,12 +27,14 @@ class Pool:
         headers.discard(b"")
         authors = {c.author_key for c in candidates}
         keys = {c.key for c in candidates}
+        requests = {number for c in candidates for number in c.requests}
         change_ids = {c.change_id for c in candidates if c.change_id}
         self.by_sha: dict[str, Facts] = {}
         self.by_header: dict[bytes, list[Facts]] = defaultdict(list)
         self.by_raw: dict[bytes, list[Facts]] = defaultdict(list)
         self.by_author: dict[tuple[str, int], list[Facts]] = defaultdict(list)
         self.by_subject: dict[str, list[Facts]] = defaultdict(list)
+        self.by_request: dict[str, list[Facts]] = defaultdict(list)
         self.by_change_id: dict[str, list[Facts]] = defaultdict(list)
         self.linking: list[Facts] = []
         """Commits that name others as their origin."""
@@ -41,6 +49,8 @@ class Pool:
                 self.by_author[commit.author_key].append(commit)
             if commit.key in keys:
                 self.by_subject[commit.key].append(commit)
+            if requests and (numbers := commit.requests) and numbers[-1] in requests:
+                self.by_request[numbers[-1]].append(commit)
             if commit.change_id in change_ids:
                 self.by_change_id[commit.change_id].append(commit)
             if commit.links:
@@ -67,9 +77,33 @@ class Pool:
         return [other for other in found if other.key == commit.key or related(commit, other)]
 
     def same_subject(self, commit: Facts) -> list[Facts]:
-        """Commits of the same subject in related places; none when too many bear it."""
-        found = [other for other in self.by_subject.get(commit.key, []) if related(commit, other)]
+        """Commits of the same subject in related places, or anywhere by the same author.
+
+        A subject that too many bear says nothing, but for what the author made within two days.
+        """
+        own = len(commit.key.split()) >= OWN_WORDS
+        bearing = self.by_subject.get(commit.key, [])
+        found = [o for o in bearing if related(commit, o) or (own and o.author_email == commit.author_email)]
+        if len(found) > SUBJECT_HITS:
+            found = [
+                other
+                for other in found
+                if other.author_email == commit.author_email and abs(other.authored_at - commit.authored_at) <= SOON
+            ]
         return found if len(found) <= SUBJECT_HITS else []
+
+    def same_request(self, commit: Facts) -> list[Facts]:
+        """Commits brought by a merge request that the subject of this one names; none when too many were."""
+        found = {o.sha: o for number in commit.requests for o in self.by_request.get(number, ())}
+        return list(found.values()) if len(found) <= SUBJECT_HITS else []
+
+    def made_by(self, commits: Sequence[Facts]) -> dict[str, list[Facts]]:
+        """What the authors of these commits made about the same time, by e-mail address."""
+        found: dict[str, list[Facts]] = {commit.author_email: [] for commit in commits}
+        for other in self.by_sha.values():
+            if other.author_email in found:
+                found[other.author_email].append(other)
+        return found
 
     def touching(self, paths: Iterable[str], most: int) -> dict[str, list[Facts]]:
         """Commits by each of these paths, without sweeping ones; a path that more than `most` touch is left out."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from .alike import POPULAR, promise
+from .alike import POPULAR, own_again, promise
 from .facts import Facts
 from .history import History
 from .index import Index, IndexedPool, like
 from .judging import Judging
-from .keys import HEADER, PATH, key
+from .keys import HEADER, PATH, hand_keys, key
 from .observe import BLANKS
 from .rules import HALF, Observed
 from .snapshot import Snapshot
@@ -158,7 +158,14 @@ class Resuming(Judging):
             found.update(sha for sha in around if sha in old and not self._settled(sha))
         same = {sha for at in headers for sha in named.get(at, ()) if sha in old}
         found |= self._alike(fresh, [sha for sha in same - found if not self.observed[sha].empty])
+        found |= self._again(fresh, [sha for sha in old if sha not in found and not self._found(sha)])
         return found | self._promising(fresh, [sha for sha in near if sha not in found])
+
+    def _again(self, fresh: Sequence[Facts], unfound: Collection[str]) -> set[str]:
+        """Commits without a counterpart whose author made nearly the same again."""
+        hands = self.index.sharing(at for facts in fresh for at in hand_keys(facts))
+        asked = {sha for shas in hands.values() for sha in shas}.intersection(unfound)
+        return {ours.sha for ours in self.index.facts(asked) if any(own_again(ours, theirs) for theirs in fresh)}
 
     def _alike(self, fresh: Sequence[Facts], same: Sequence[str]) -> set[str]:
         """Of commits with a header in common: those that may change the same lines."""

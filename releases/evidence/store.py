@@ -23,7 +23,7 @@ from typing import Any
 from .facts import FINGERPRINTS, Facts
 from .keys import keys_of
 
-VERSION = f"{FINGERPRINTS}.5.{sys.version_info.major}.{sys.version_info.minor}"
+VERSION = f"{FINGERPRINTS}.6.{sys.version_info.major}.{sys.version_info.minor}"
 """Changes whenever facts, rules or their encoding change; what another version wrote is not read."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS about (version TEXT NOT NULL);

@@ -14,6 +14,7 @@ _SUFFIX = re.compile(
     r"(?:\s*(?:\((?:[a-z]{1,8}-)*#?\d+\)|\[[^\]]{1,30}\]|\((?:back-?port|cherry-?pick)[^)]{0,60}\)))+\s*$",
     re.IGNORECASE,
 )
+_REQUEST = re.compile(r"\([a-z]{0,8}[ -]?(?:[a-z]{1,8}-)?[#!-]?(\d{2,7})\)[\s.…]*$", re.IGNORECASE)
 _SHA = r"([0-9a-f]{7,64})\b"
 _LINKS = re.compile(
     r"(?:cherry[ -]?pick(?:ed)?(?: from)?(?: commit)?:?\s*|back-?port(?:ed)?(?: of| from)?(?: commit)?:?\s*"
@@ -23,8 +24,11 @@ _LINKS = re.compile(
 )
 _MORE = re.compile(r"\s*(?:,|;|\band\b|&)\s*(?:commit\s+)?" + _SHA, re.IGNORECASE)
 _REVERTS = re.compile(
-    r"(?:this\s+reverts\s+(?:commits?\s+)?|\brevert(?:s|ing|ed)?:?\s+(?:of\s+)?commits?\s+)" + _SHA, re.IGNORECASE
+    r"(?:this\s+reverts\s+(?:commits?\s+)?"
+    r"|(?<!partial\s)(?<!partly\s)(?<!partially\s)\brevert(?:s|ing|ed)?:?\s+(?:of\s+)?commits?\s+)" + _SHA,
+    re.IGNORECASE,
 )
+"""What undoes a part only undoes nothing that anybody can count on."""
 _CHANGE_ID = re.compile(r"^\s*change-id:\s*(I[0-9a-f]{8,64})\s*$", re.IGNORECASE | re.MULTILINE)
 _REVERT_SUBJECT = re.compile(r"^(?:\[[^\]]*\]\s*)*revert(?:ed)?\b[:\s]*", re.IGNORECASE)
 _HINTS = (b"pick", b"backport", b"back-port", b"forward", b"upstream", b"revert", b"change-id:", b"original")
@@ -43,6 +47,16 @@ def normal_subject(subject: str) -> str:
             break
         text = cut
     return text if len(text) >= 4 else whole
+
+
+def requests(subject: str) -> tuple[str, ...]:
+    """Numbers of the merge requests behind a subject, as `(#12)` or `(GH-12)`; the one that brought it last."""
+    found: list[str] = []
+    text = subject.rstrip()
+    while text[-1:] in (")", ".", "…") and (match := _REQUEST.search(text)):
+        found.append(match.group(1))
+        text = text[: match.start()].rstrip()
+    return tuple(reversed(found))
 
 
 def may_link(message: bytes) -> bool:

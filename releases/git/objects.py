@@ -266,6 +266,16 @@ def sizes(git_dir: Path, blobs: Sequence[str]) -> dict[str, int]:
     return found
 
 
+def present(git_dir: Path, names: Sequence[str]) -> set[str]:
+    """Those of these names (`commit:path`, without line breaks) that are there."""
+    if not names:
+        return set()
+    text = "".join(f"{name}\n" for name in names).encode()
+    done = runner.run(["cat-file", "--batch-check=%(objecttype)"], git_dir=git_dir, stdin=text)
+    answers = done.stdout.split(b"\n")
+    return {name for name, answer in zip(names, answers, strict=False) if answer in (b"blob", b"tree", b"commit")}
+
+
 def unreached(git_dir: Path, shas: Sequence[str], tip: str) -> set[str]:
     """Those of these commits that the tip does not have in its history."""
     wanted = set(shas)
