@@ -16,36 +16,42 @@ LIMIT = 1 << 20
 
 
 def chore_commits(history: History, shas: Iterable[str], policy: FlowPolicy) -> set[str]:
-    """Which of these commits change nothing but versions, changelogs and translations."""
+    """Which of these commits change nothing but versions, changelogs and translations.
+
+    What was found of a commit is remembered for as long as the policy's patterns stay.
+    """
     listed = list(dict.fromkeys(shas))
-    history.prefetch(listed)
-    found: set[str] = set()
-    to_read: list[str] = []
-    for sha in listed:
-        facts = history.known(sha)
-        if facts is None or facts.is_merge or not could_be_chore(facts.subject, facts.paths, policy):
-            continue
-        if needs_lines(facts.paths, policy):
-            to_read.append(sha)
-        else:
-            found.add(sha)
-    return found | _by_lines(history, to_read, policy)
-
-
-def _by_lines(history: History, shas: Sequence[str], policy: FlowPolicy) -> set[str]:
-    """Those of these commits whose lines make them chores; what was found of a commit is remembered."""
     patterns = repr((policy.chore_paths, policy.chore_subjects)).encode("utf-8", "surrogateescape")
     key = b"chores.1" + blake2b(patterns, digest_size=16).digest()
     kept = history.store.judgement(key) if history.store else None
     known: dict[str, bool] = kept if isinstance(kept, dict) else {}
-    unknown = [sha for sha in shas if sha not in known]
-    for sha, patch, cut in objects.patches(history.git_dir, unknown, lambda _sha: None, LIMIT):
+    unknown = [sha for sha in listed if sha not in known]
+    if unknown:
+        known.update(_looked_at(history, unknown, policy))
+        if history.store:
+            history.store.keep_judgement(key, lambda: known)
+    return {sha for sha in listed if known.get(sha)}
+
+
+def _looked_at(history: History, shas: Sequence[str], policy: FlowPolicy) -> dict[str, bool]:
+    """Whether each commit is a chore; what cannot be read is left out."""
+    history.prefetch(shas)
+    found: dict[str, bool] = {}
+    to_read: list[str] = []
+    for sha in shas:
+        facts = history.known(sha)
+        if facts is None:
+            continue
+        could_be = not facts.is_merge and could_be_chore(facts.subject, facts.paths, policy)
+        if could_be and needs_lines(facts.paths, policy):
+            to_read.append(sha)
+        else:
+            found[sha] = could_be
+    for sha, patch, cut in objects.patches(history.git_dir, to_read, lambda _sha: None, LIMIT):
         facts = history.known(sha)
         if facts is not None:
-            known[sha] = not cut and is_chore(facts.subject, line_changes(patch, facts.paths), policy)
-    if unknown and history.store:
-        history.store.keep_judgement(key, lambda: known)
-    return {sha for sha in shas if known.get(sha)}
+            found[sha] = not cut and is_chore(facts.subject, line_changes(patch, facts.paths), policy)
+    return found
 
 
 def line_changes(patch: bytes, paths: tuple[str, ...]) -> dict[str, LineChange | None]:
