@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 MOST_REPLANS = 5
 """So often it is planned again because the remote moved in between; then a person is asked."""
-MIRROR_WAIT = 5.0
+MIRROR_WAIT = 2.0
 """Seconds to wait for a fetch to let the mirror go; then it goes back to the queue, and the worker is free."""
 
 _WAITS = "A fetch, or something else, works on this project's copy right now; this begins as soon as that is done."

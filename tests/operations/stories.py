@@ -80,12 +80,12 @@ _STORIES: dict[str, tuple[Callable[[Repo], dict[str, Any]], int, int]] = {
 KINDS = tuple(_STORIES)
 
 
-def make_story(folder: Path, kind: str) -> Story:
+def make_story(folder: Path, kind: str, name: str = "shop") -> Story:
     """The remote just before, tracked, with the operation waiting."""
     write, merges, tags = _STORIES[kind]
     repo = make_flow(folder)
     params = write(repo)
-    project = tracked(repo)
+    project = tracked(repo, name)
     operation = make_operation(project, kind, params=params)
     return Story(repo, kind, params, project, operation, merges, tags)
 
