@@ -27,6 +27,8 @@ PAGES = (
     f"{PROJECT}settings/",
     f"{PROJECT}health/",
     "/search/?q=TICKET-1207",
+    "/search/?q=nothing-like-this",
+    "/accounts/",
     "/accounts/login/",
     "/no-such-page/",
 )
@@ -58,6 +60,47 @@ def test_axe_finds_nothing_serious(visit: Visit, theme: str, width: int) -> None
                 found.append(f"{path} {violation['id']}: {nodes}")
         assert not overflows(page), f"{path} scrolls sideways at {width}"
     assert not found, "\n".join(found)
+
+
+def test_nothing_scrolls_sideways_on_the_smallest_screen(visit: Visit) -> None:
+    visit.expect("404 (Not Found)")
+    page = visit(who="admin", width=320)
+    wide = [path for path in [*PAGES, *evidence_pages(page)] if page.goto(path) and overflows(page)]
+    assert not wide
+
+
+# What takes part in a page: everything to act on that can be seen, and what the keyboard has met of it so far.
+WATCH = """() => {
+  window.met = new Map();
+  document.addEventListener('focusin', event => {
+    const ring = one => getComputedStyle(one).outlineStyle !== 'none';
+    window.met.set(event.target, ring(event.target) || ring(event.target.parentElement));
+  });
+  const acts = 'a[href], button, input:not([type=hidden]), select, textarea, summary';
+  window.stops = () => [...document.querySelectorAll(acts)].filter(
+    one => !one.disabled && one.tabIndex >= 0 && one.checkVisibility({visibilityProperty: true}));
+  return window.stops().length;
+}"""
+MISSED = """() => {
+  const told = one => one.outerHTML.slice(0, 120);
+  const missed = window.stops().filter(one => !window.met.has(one)).map(one => 'is not reached: ' + told(one));
+  const hidden = [...window.met].filter(([one, ring]) => !ring).map(([one]) => 'shows no focus: ' + told(one));
+  return [...missed, ...hidden];
+}"""
+
+
+def test_tab_reaches_everything_on_every_page_and_shows_where_it_is(visit: Visit) -> None:
+    visit.expect("404 (Not Found)")
+    page = visit(who="admin", width=1440)
+    found = []
+    for path in [*PAGES, *evidence_pages(page)]:
+        page.goto(path)
+        page.evaluate("document.activeElement.blur()")
+        # Regions that scroll and the parts of a date are stops too.
+        for _ in range(page.evaluate(WATCH) + 40):
+            page.keyboard.press("Tab")
+        found += [f"{path} {one}" for one in page.evaluate(MISSED)]
+    assert not found, "\n".join(found[:20])
 
 
 def overflows(page: Page) -> bool:
