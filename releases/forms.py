@@ -13,6 +13,7 @@ from django.core.validators import URLValidator
 from releases.git.errors import GitError
 from releases.git.remotes import split_remote
 from releases.policies.flow import FlowPolicy, Preset
+from releases.policies.flow_checks import FINISHES, MERGE_BACKS, pattern_fault, policy_faults
 from releases.policies.models import Target
 from releases.projects.models import Credential, Project
 
@@ -70,12 +71,9 @@ class PatternField(forms.CharField):
 
 def check_pattern(text: str) -> None:
     """Raise when `text` is no regular expression, or one that can take for ever on a long subject."""
-    try:
-        re.compile(text)
-    except re.error as problem:
-        raise ValidationError(f"{text} is not a regular expression: {problem}.") from None
-    if re.search(r"\([^()]*[+*][^()]*\)[+*{]", text):
-        raise ValidationError(f"{text} repeats a repetition, which can take for ever. Simplify it.")
+    fault = pattern_fault(text)
+    if fault:
+        raise ValidationError(fault)
 
 
 class SecretInput(forms.Textarea):
@@ -221,6 +219,35 @@ class PolicyForm(DashForm):
         label="Subjects that make a commit a chore", patterns=True, help_text="Regular expressions."
     )
 
+    hotfix_branch = forms.CharField(
+        label="Name of a hotfix branch", required=False, max_length=200,
+        help_text="With {ticket} where the key goes; branches cut here are named so.",
+    )  # fmt: skip
+    finish = forms.ChoiceField(label="Finish a hotfix by", required=False, choices=list(FINISHES.items()))
+    merge_back = forms.ChoiceField(label="Merge back by", required=False, choices=list(MERGE_BACKS.items()))
+    version_files = LinesField(
+        label="Version files", help_text="In these the target keeps its own side when a fix is merged back."
+    )
+    commit_pattern = forms.CharField(
+        label="Subjects of a hotfix's commits", required=False, max_length=LONGEST_PATTERN,
+        help_text="A regular expression with {ticket} where the key goes; empty: anything goes.",
+    )  # fmt: skip
+    reviewers = forms.IntegerField(label="Reviewers", required=False, help_text="By somebody who did not write it.")
+    reviewers_sev1 = forms.IntegerField(label="Reviewers for SEV1", required=False)
+    max_files = forms.IntegerField(label="Files that a minimal fix may change", required=False)
+    max_lines = forms.IntegerField(label="Lines that a minimal fix may change", required=False)
+    risky_paths = LinesField(
+        label="Files that a minimal fix leaves alone", help_text="One a line: migration=**/migrations/**"
+    )
+    retest = LinesField(label="What to test again", help_text="One a line: src/payments/**=Pay with every card")
+    supported_until = LinesField(
+        label="Ends of supported lines", help_text="One a line: stable/1.2=2027-03-31; after that day it is no target."
+    )
+    regular_url = forms.CharField(
+        label="Address of the ordinary tracker", required=False, max_length=300,
+        help_text="Where people go with what is no hotfix.",
+    )  # fmt: skip
+
     @classmethod
     def of(cls, policy: FlowPolicy) -> PolicyForm:
         """The form as it stands for `policy`."""
@@ -234,9 +261,24 @@ class PolicyForm(DashForm):
             URLValidator(schemes=["http", "https"])(url.replace("{ticket}", "T-1"))
         return url
 
+    def clean(self) -> dict[str, Any]:
+        """The fields fit together, by the same rules as a policy from a file."""
+        data = super().clean() or {}
+        filled = {name: value for name, value in data.items() if name in self._sent() and value is not None}
+        for name, said in policy_faults(FlowPolicy.from_data(filled)).items():
+            if name in data:
+                self.add_error(name, said)
+        return data
+
+    def _sent(self) -> set[str]:
+        """Fields that the page had: what it does not show is not emptied by saving it."""
+        return {name for name in self.fields if name in self.data}
+
     def policy(self, old: dict[str, Any]) -> dict[str, Any]:
         """The data to store: what the form holds, over what it does not know."""
-        fresh = {name: list(value) if isinstance(value, tuple) else value for name, value in self.cleaned_data.items()}
+        sent = self._sent()
+        filled = {name: value for name, value in self.cleaned_data.items() if name in sent and value is not None}
+        fresh = {name: list(value) if isinstance(value, tuple) else value for name, value in filled.items()}
         kept = {name: value for name, value in old.items() if name not in ("guessed", "why")}
         return FlowPolicy.from_data(kept | fresh).as_data()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from datetime import date
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Any
 
 
@@ -105,6 +107,20 @@ class FlowPolicy:
     """`branch=2027-03-31`: the day a line ends; then it is no target any more."""
     regular_url: str = ""
     """Where what is no hotfix goes: the team's ordinary tracker."""
+
+    def supported(self, branch: str, today: date) -> bool:
+        """Whether the line of this branch has not ended yet; a branch without an end is supported.
+
+        The last day belongs to it. What cannot be read as a date ends nothing.
+        """
+        for line in self.supported_until:
+            glob, _, day = (part.strip() for part in line.partition("="))
+            if fnmatchcase(branch, glob):
+                try:
+                    return today <= date.fromisoformat(day)
+                except ValueError:
+                    continue
+        return True
 
     def as_data(self) -> dict[str, Any]:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}

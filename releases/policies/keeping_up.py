@@ -149,8 +149,10 @@ def policy_problem(policy: FlowPolicy, glance: Glance) -> tuple[str, str] | None
 
 
 def judged_key(project: Project, glance: Glance) -> str:
-    """What verdicts stand on: every branch and tag, the policy, and how we judge."""
-    ground = [ENGINE, sorted(glance.listing.items()), project.policy]
+    """What verdicts stand on: every branch and tag, the policy with the lines that ended by now, and how we judge."""
+    today, policy = timezone.now().date(), FlowPolicy.from_data(project.policy)
+    ended = [name for name in glance.branches if not policy.supported(name, today)] if policy.supported_until else []
+    ground = [ENGINE, sorted(glance.listing.items()), project.policy, *([ended] if ended else [])]
     return hashlib.sha256(json.dumps(ground, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -154,16 +155,24 @@ def _tagged(refs: Refs, name: str, policy: FlowPolicy) -> NamedTip:
 def target_tips(
     refs: Refs, names: Sequence[str], policy: FlowPolicy, production: Sequence[NamedTip], git_dir: Path, *, strict: bool
 ) -> list[NamedTip]:
-    """What the target names mean. A glob stands for the branches that exist and are open (see `open_branches`)."""
+    """What the target names mean. A glob stands for the branches that exist and are open (see `open_branches`).
+
+    A line whose support has ended is no target, unless it is asked for by name.
+    """
     found: list[NamedTip] = []
+    today = datetime.now(UTC).date()
     for name in names:
         if _GLOB.search(name):
-            wanted = {branch: sha for branch, sha in refs.branches.items() if fnmatchcase(branch, name)}
+            wanted = {
+                branch: sha
+                for branch, sha in refs.branches.items()
+                if fnmatchcase(branch, name) and policy.supported(branch, today)
+            }
             found += [
                 NamedTip(branch, (sha,), branch)
                 for branch, sha in open_branches(refs, wanted, policy, production, git_dir)
             ]
-        else:
+        elif strict or policy.supported(name, today):
             found += _branches(refs, name, git_dir, strict=strict)
     live = {tip.name for tip in production}
     return list({tip.name: tip for tip in found if tip.name not in live or strict}.values())

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from releases.git.errors import GitError
 from releases.policies.flow import PRESETS, FlowPolicy, Preset
+from releases.policies.flow_checks import policy_faults
 from releases.projects.models import Project
 from releases.projects.services import (
     ProjectError,
@@ -129,7 +130,11 @@ def read_policy(text: str) -> dict[str, Any]:
         data = json.loads(Path(text).read_text("utf-8"))
         if not isinstance(data, dict):
             raise ValueError("it is not an object")
-        return FlowPolicy.from_data(data).as_data()
+        policy = FlowPolicy.from_data(data)
+        faults = [f"{name}: {said}" for name, said in policy_faults(policy).items()]
+        if faults:
+            raise ValueError(" ".join(faults).removesuffix("."))
+        return policy.as_data()
     except OSError:
         names = ", ".join(preset.value for preset in Preset)
         raise CommandError(f"{text} is neither a preset ({names}) nor a file that can be read.") from None
