@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .facts import Content, Facts, contained, similarity
+from .content import Content, contained, similarity
+from .facts import Facts
 from .observe import TELLING, Patches
 from .pool import LATE, SUBJECT_HITS, Pool, related
 from .rules import ALIKE, ALIKE_LINES, CONTAINED, CORROBORATES, HALF, Match, Observed

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from releases.git import objects
 
-from .facts import PATCH_LIMIT, UNREADABLE, Content, Facts, Names, read_content, read_facts
+from .content import UNREADABLE, Content, read_content
+from .facts import PATCH_LIMIT, Facts, Names, read_facts
 
 LANES = 2
 """Git processes that read at the same time."""

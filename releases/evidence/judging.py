@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from .alike import GUESSES, budget, guesses, holders, look_alike, look_for_squashes, pieces, union
+from .content import Content, contained, similarity
 from .declaring import Declaring
-from .facts import Content, Facts, contained, similarity
+from .facts import Facts
 from .history import History
 from .observe import Identity, Patches, look_for_moments, look_for_names
 from .pool import Pool

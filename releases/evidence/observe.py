@@ -8,7 +8,8 @@ from pathlib import Path
 
 from releases.git import objects
 
-from .facts import Content, Facts, contained, similarity
+from .content import Content, contained, similarity
+from .facts import Facts
 from .gather import Reader
 from .pool import Pool, agree, closeness, related, share_path
 from .rules import HALF, Match, Observed, is_part
