@@ -3,7 +3,9 @@
 The trailers that tell it are hidden from the engine (`--mask trailers`), and every production-side commit is judged:
 
   found      share of fixes with a true counterpart that are settled or Likely and name it
-  named      the same, whatever the verdict (a counterpart that was undone since is named by Reverted)
+  named      the same, whatever the verdict (Reverted and Partial name their counterparts, too)
+  undone     of fixes whose true counterparts the target took back, by its own messages, for good: share that is
+             Reverted (or owes nothing). They are left out of everything else, where that is not said otherwise
   precision  of those that are settled or Likely with a counterpart: share whose first named one is a true one
   hidden     with every true counterpart taken away: share that another commit still settles by itself
   idle       with every true counterpart taken away: share that owes nothing for another reason (undone in production)
@@ -26,9 +28,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from bench.verdicts.asking import Refused, cherry, mergeback  # noqa: E402
-from bench.verdicts.histories import Pair, git_dir, known_pairs  # noqa: E402
-from bench.verdicts.truth import Truth, read_truth  # noqa: E402
+from bench.verdicts.asking import Refused, cherry, mergeback
+from bench.verdicts.choosing import add_repository, chosen, columns
+from bench.verdicts.histories import Pair
+from bench.verdicts.truth import Truth, read_truth
 
 FOUND, PRECISION, HIDDEN = 0.99, 0.998, 0.001
 """What each history must reach: at least, at least, at most."""
@@ -67,6 +70,9 @@ class Score:
     hidden: int = 0
     idle: int = 0
     cherry: int = 0
+    undone: int = 0
+    """Fixes whose true counterparts the target took back."""
+    undone_right: int = 0
     empty: int = 0
     """Candidates with a counterpart that change nothing, left out of all shares."""
     codes: dict[str, int] = field(default_factory=dict)
@@ -76,7 +82,7 @@ class Score:
 
     def add(self, other: Score) -> None:
         for name in ("candidates", "fixes", "found", "named", "answered", "first_right", "hidden", "idle", "cherry",
-                     "empty"):  # fmt: skip
+                     "undone", "undone_right", "empty"):  # fmt: skip
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for code, count in other.codes.items():
             self.codes[code] = self.codes.get(code, 0) + count
@@ -100,6 +106,7 @@ class Score:
     def as_data(self) -> dict[str, Any]:
         return {
             "title": self.title, "candidates": self.candidates, "fixes": self.fixes, "left_out_empty": self.empty,
+            "undone": self.undone, "undone_right": self.share(self.undone_right, self.undone),
             "found": self.share(self.found), "named": self.share(self.named),
             "precision": self.share(self.first_right, self.answered), "hidden": self.share(self.hidden),
             "idle": self.share(self.idle), "cherry": self.share(self.cherry), "verdicts": self.codes,
@@ -115,6 +122,8 @@ def score(
     equal = set(cherry)
     for item in judged.values():
         out.codes[item.code] = out.codes.get(item.code, 0) + 1
+    out.undone = len(truth.undone)
+    out.undone_right = sum(judged[sha].code in ("reverted", "nothing_owed") for sha in truth.undone)
     for sha, true in truth.counterparts.items():
         item = judged[sha]
         right = not true.isdisjoint(item.counterparts)
@@ -158,14 +167,15 @@ def measure(pair: Pair, since: str | None) -> Score:
     """Judge one pair twice and compare."""
     truth = read_truth(pair.repository, pair.production, pair.target)
     usual = ["--no-cache", "--mask", "trailers", *(["--since", since] if since else [])]
-    judged = verdicts(mergeback(pair, *usual)[0], pair.target)
+    judged = verdicts(mergeback(pair, *usual).data, pair.target)
     if since:
         truth.candidates = [sha for sha in truth.candidates if sha in judged]
         truth.counterparts = {sha: found for sha, found in truth.counterparts.items() if sha in judged}
+        truth.undone = {sha: found for sha, found in truth.undone.items() if sha in judged}
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
         listed.writelines(f"{sha}\n" for found in truth.counterparts.values() for sha in found)
         listed.flush()
-        without = verdicts(mergeback(pair, *usual, "--ignore-commits", listed.name)[0], pair.target)
+        without = verdicts(mergeback(pair, *usual, "--ignore-commits", listed.name).data, pair.target)
     equal = [sha for sha, same in cherry(pair)[0].items() if same]
     return score(pair, truth, judged, without, equal)
 
@@ -187,53 +197,28 @@ def pooled(scores: Sequence[tuple[Pair, Score]]) -> Iterator[Score]:
 
 
 def table(scores: Sequence[Score]) -> str:
-    head = ("history", "judged", "fixes", "cherry", "found", "named", "precision", "hidden", "idle", "")
+    head = ("history", "judged", "fixes", "cherry", "found", "named", "precision", "hidden", "idle", "undone", "")
     rows = [
         (
             item.title, str(item.candidates), str(item.fixes), _percent(item.share(item.cherry)),
             _percent(item.share(item.found)), _percent(item.share(item.named)),
             _percent(item.share(item.first_right, item.answered)), _percent(item.share(item.hidden)),
-            _percent(item.share(item.idle)), "" if item.good else "below the bar",
+            _percent(item.share(item.idle)), f"{item.undone_right}/{item.undone}", "" if item.good else "below the bar",
         )
         for item in scores
     ]  # fmt: skip
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if not at else cell.rjust(width) for at, (cell, width) in enumerate(zip(row, widths))
-        )
-        for row in (head, *rows)
-    )
+    return columns(head, rows)
 
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.2f} %"
 
 
-def chosen(options: argparse.Namespace) -> list[Pair]:
-    """The pairs that were asked for. Exits when there are none."""
-    place = Path(options.repository)
-    if options.production and options.target:
-        repository = git_dir(place)
-        if repository is None:
-            sys.exit(f"{place} is no git repository.")
-        return [Pair(repository, place.resolve().name.removesuffix(".git"), options.production, options.target)]
-    pairs = list(known_pairs(place)) if place.is_dir() else []
-    pairs = [pair for pair in pairs if not options.only or options.only in pair.title]
-    if not pairs:
-        sys.exit("Name a repository with --production and --target, or a folder with clones of the known histories.")
-    return pairs
-
-
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("repository", help="a repository, or a folder of clones")
-    parser.add_argument("--production", metavar="REF")
-    parser.add_argument("--target", metavar="REF")
+    add_repository(parser)
     parser.add_argument("--since", metavar="TAG|DATE", help="only fixes that are live since then")
-    parser.add_argument("--only", metavar="TEXT", help="only known pairs whose title holds this")
     parser.add_argument("--cases", action="store_true", help="list what was missed, wrong and hidden")
-    parser.add_argument("--json", metavar="FILE", type=Path)
     return parser.parse_args()
 
 

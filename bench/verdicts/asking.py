@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +19,50 @@ class Refused(Exception):
     """The command answered with an error."""
 
 
-def mergeback(pair: Pair, *options: str) -> tuple[dict[str, Any], float]:
-    """The answer as data, and the seconds the whole process took. Raises Refused."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One answer with what it cost."""
+
+    data: dict[str, Any]
+    wall: float
+    """Seconds of the whole process, interpreter start and printing included."""
+    memory: int
+    """Peak resident bytes of the asking process itself."""
+    memory_git: int
+    """Peak resident bytes of its largest git, mapped packs included; at least what Python held when it started it."""
+
+
+_MEASURED = """
+import atexit, resource, runpy, sys
+def told():
+    with open("/proc/self/status") as status:
+        own = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+    sys.stderr.write(f"\\nPEAK {own} {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss}\\n")
+atexit.register(told)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def mergeback(pair: Pair, *options: str, previews: bool = False) -> Asked:
+    """The answer on every production-side commit. Raises Refused."""
     command = [
-        sys.executable, str(ROOT / "manage.py"), "mergeback", str(pair.repository), "--production", pair.production,
-        "--target", pair.target, "--commits", "--no-preview", "--format", "json", *options,
+        sys.executable, "-c", _MEASURED, str(ROOT / "manage.py"), "mergeback", str(pair.repository),
+        "--production", pair.production, "--target", pair.target, "--commits", "--format", "json",
+        *([] if previews else ["--no-preview"]), *options,
     ]  # fmt: skip
     began = time.monotonic()
-    done = subprocess.run(command, capture_output=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     took = time.monotonic() - began
+    said = done.stderr.decode("utf-8", "replace")
     try:
         data = json.loads(done.stdout)
     except ValueError:
-        raise Refused(done.stderr.decode("utf-8", "replace")) from None
+        raise Refused(said) from None
     if "error" in data:
         raise Refused(data["error"]["message"])
-    return data, took
+    own, children = said.rpartition("PEAK ")[2].split()
+    return Asked(data, took, int(own) << 10, int(children) << 10)
 
 
 def cherry(pair: Pair) -> tuple[dict[str, bool], float]:

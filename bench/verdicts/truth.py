@@ -29,6 +29,7 @@ _ORIGINS = re.compile(
     rf"|^[\[\s]*upstream[ -]commit:?\s+({_SEVERAL})",
     re.IGNORECASE | re.MULTILINE,
 )
+_REVERTED = re.compile(rf"\bthis reverts commits? ({_ID})", re.IGNORECASE)
 _CHANGE_ID = re.compile(r"^Change-Id: (I[0-9a-f]{40})\s*$", re.MULTILINE)
 
 
@@ -39,6 +40,11 @@ def origins(message: str) -> tuple[str, ...]:
         for group in match.groups():
             named.update((name.lower(), None) for name in re.findall(_ID, group or "", re.IGNORECASE))
     return tuple(named) if len(named) <= LIST else ()
+
+
+def reverted(message: str) -> tuple[str, ...]:
+    """Ids of the commits that a message says it takes back as a whole."""
+    return tuple(name.lower() for name in _REVERTED.findall(message))
 
 
 def change_id(message: str) -> str:
@@ -55,6 +61,8 @@ class Truth:
     """Commits without the merges that production has and the target lacks, newest first."""
     counterparts: dict[str, frozenset[str]] = field(default_factory=dict)
     """By candidate: the commits of the target that it was taken from, or that were taken from it."""
+    undone: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Those of them whose counterparts were all taken back in the target for good; not among `counterparts`."""
     empty: set[str] = field(default_factory=set)
     """Candidates with a counterpart that change nothing: there is no patch to find, so they are left out."""
 
@@ -85,7 +93,27 @@ def read_truth(git_dir: Path, production: str, target: str) -> Truth:
     truth.empty = _changing_nothing(git_dir, list(truth.counterparts))
     for sha in truth.empty:
         del truth.counterparts[sha]
+    gone = _taken_back(git_dir, theirs)
+    truth.undone = {sha: found for sha, found in truth.counterparts.items() if found <= gone}
+    for sha in truth.undone:
+        del truth.counterparts[sha]
     return truth
+
+
+def _taken_back(git_dir: Path, theirs: dict[str, str]) -> set[str]:
+    """Commits that one of these messages takes back, and that no later one brought back."""
+    written = {name for text in theirs.values() for name in reverted(text)}
+    full = _resolved(git_dir, sorted(written))
+    by: dict[str, list[str]] = defaultdict(list)
+    for sha, text in theirs.items():
+        for name in reverted(text):
+            if name in full and full[name] != sha:
+                by[full[name]].append(sha)
+
+    def stands(sha: str, depth: int = 0) -> bool:
+        return depth > DEPTH or not any(stands(other, depth + 1) for other in by.get(sha, ()))
+
+    return {sha for sha in by if not stands(sha)}
 
 
 def _followed(
