@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -11,9 +12,11 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from releases.forms import DashForm
+from releases.git.page_reads import CommitInfo
 from releases.hotfixes.models import Hotfix, Review
 from releases.hotfixes.triage import QUESTIONS, Answer, Track
 from releases.projects.models import Project
+from releases.projects.patches import visible
 
 LONGEST_WAIVER = 90
 """Days that a waiver may last."""
@@ -26,10 +29,6 @@ class ReasonForm(DashForm):
     """A reason, in a few words."""
 
     why = forms.CharField(label="Reason", max_length=_WHY, widget=forms.Textarea(attrs={"rows": 3}))
-
-
-class EmptyForm(DashForm):
-    """Nothing to fill in: the button is the answer."""
 
 
 def owners(project: Project | None) -> Any:
@@ -192,6 +191,38 @@ class FinishForm(DashForm):
     message = forms.CharField(
         label="Message of the tag", required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 3})
     )  # fmt: skip
+
+
+class CutForm(DashForm):
+    """The release to start from."""
+
+    tag = forms.ChoiceField(label="Start from", widget=forms.Select(attrs={"class": "mono"}))
+
+    def __init__(self, tags: Sequence[str], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        tag = self.fields["tag"]
+        assert isinstance(tag, forms.ChoiceField)  # noqa: S101 - for the type checker
+        tag.choices = [(name, visible(name, 80)) for name in tags]
+
+
+class RevertForm(DashForm):
+    """Which unreleased commits are undone."""
+
+    commits = forms.MultipleChoiceField(label="What is in the way", widget=forms.CheckboxSelectMultiple)
+
+    def __init__(self, commits: Sequence[CommitInfo], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = self.fields["commits"]
+        assert isinstance(chosen, forms.MultipleChoiceField)  # noqa: S101 - for the type checker
+        chosen.choices = [(info.sha, f"{info.sha[:7]} {visible(info.subject, 90)}") for info in commits]
+        chosen.widget.attrs["class"] = ""
+        self._order = [info.sha for info in commits][::-1]
+
+    @property
+    def chosen(self) -> list[str]:
+        """Oldest first."""
+        wanted = set(self.cleaned_data["commits"])
+        return [sha for sha in self._order if sha in wanted]
 
 
 class DecisionForm(DashForm):

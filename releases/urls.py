@@ -6,7 +6,7 @@ from . import webhooks
 from .views import (
     fixes,
     hotfix,
-    hotfix_acts,
+    hotfix_doing,
     hotfixes,
     matrix,
     merge_back,
@@ -44,7 +44,7 @@ urlpatterns: list[URLPattern] = [
     path("projects/<str:slug>/hotfix/adopt/", hotfixes.adopt, name="hotfix-adopt"),
     path("projects/<str:slug>/hotfix/timeline/<path:key>/", hotfix.timeline, name="hotfix-timeline"),
     path("projects/<str:slug>/hotfixes/<path:key>/", hotfix.hotfix, name="hotfix"),
-    path("projects/<str:slug>/hotfix/<str:verb>/<path:key>/", hotfix_acts.act, name="hotfix-act"),
+    path("projects/<str:slug>/hotfix/<str:verb>/<path:key>/", hotfix_doing.act, name="hotfix-act"),
     path("projects/<str:slug>/operations/<int:pk>/", operations.operation_page, name="operation"),
     path("projects/<str:slug>/operations/<int:pk>/retry/", operations.retry, name="operation-retry"),
     path("projects/<str:slug>/operations/<int:pk>/cancel/", operations.cancel, name="operation-cancel"),

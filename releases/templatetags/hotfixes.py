@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from django import template
+from django.forms import CheckboxSelectMultiple, RadioSelect
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from releases.hotfixes.models import Hotfix
+from releases.templatetags.dash import field
+from releases.views import words
 from releases.views.icons import icon
 from releases.views.steps import Step
 
@@ -23,6 +28,19 @@ def node(step: Step) -> SafeString:
 
 
 @register.simple_tag
+def told(text: object, names: Iterable[str]) -> SafeString:
+    """A sentence in which the names of branches and tags are set in the mono face."""
+    shown = words.visible(text)
+    known = sorted({words.visible(name) for name in names if name}, key=len, reverse=True)
+    if not known:
+        return format_html("{}", shown)
+    parts = re.split("(" + "|".join(rf"(?<![\w/.-]){re.escape(name)}(?![\w/-])" for name in known) + ")", shown)
+    return format_html_join(
+        "", "{}", ((format_html('<span class="ref">{}</span>', part) if part in known else part,) for part in parts)
+    )
+
+
+@register.simple_tag
 def severity(number: int) -> SafeString:
     """`SEV2` in its box."""
     return format_html('<span class="sev sev--{}">{}</span>', number, Hotfix.Severity(number).label)
@@ -30,15 +48,18 @@ def severity(number: int) -> SafeString:
 
 @register.simple_tag
 def radios(bound: Any, css: str = "") -> SafeString:
-    """A choice of few, as radio buttons under one legend."""
-    chosen = str(bound.value() or "")
+    """A choice of few, as radio buttons or, where several may be chosen, checkboxes under one legend."""
+    several = isinstance(bound.field.widget, CheckboxSelectMultiple)
+    value = bound.value() or ""
+    chosen = {str(item) for item in value} if several and not isinstance(value, str) else {str(value)}
+    required = mark_safe(" required") if bound.field.required and not several else ""
     options = format_html_join(
         "",
-        '<label><input type="radio" name="{}" value="{}" id="{}_{}"{}{}> {}</label>',
+        '<label><input type="{}" name="{}" value="{}" id="{}_{}"{}{}> {}</label>',
         (
-            (bound.html_name, value, bound.auto_id, value, mark_safe(" checked") if str(value) == chosen else "",
-             mark_safe(" required") if bound.field.required else "", label)
-            for value, label in bound.field.choices
+            ("checkbox" if several else "radio", bound.html_name, option, bound.auto_id, number,
+             mark_safe(" checked") if str(option) in chosen else "", required, label)
+            for number, (option, label) in enumerate(bound.field.choices)
         ),
     )  # fmt: skip
     error = (
@@ -49,6 +70,14 @@ def radios(bound: Any, css: str = "") -> SafeString:
         '<fieldset class="field choice{} {}"><legend>{}</legend><div class="choice-o">{}</div>{}</fieldset>',
         wrong, css, bound.label, options, error,
     )  # fmt: skip
+
+
+@register.simple_tag
+def ask_field(bound: Any) -> SafeString:
+    """A field of a question: choices of few as buttons under a legend, everything else as `field` does."""
+    if isinstance(bound.field.widget, RadioSelect | CheckboxSelectMultiple):
+        return radios(bound)
+    return field(bound)
 
 
 @register.simple_tag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -14,6 +15,9 @@ from hotfixdash.accounts.roles import Act
 from releases.hotfixes.change import convention
 from releases.hotfixes.models import Hotfix
 from releases.hotfixes.services import subject_of
+from releases.hotfixes.stages import StageKey
+from releases.hotfixes.steps import next_step
+from releases.hotfixes.ways import advise
 from releases.ledger.models import Event
 from releases.operations.selectors import operations_latest
 from releases.policies.flow import FlowPolicy
@@ -24,6 +28,7 @@ from releases.projects.models import Project, Release
 from . import links, live_part
 from .access import get_project, may, open_to_visitors
 from .hotfix_acts import get_hotfix
+from .hotfix_next import next_facts, shown_next, shown_ways
 from .hotfix_page import EVENTS, Facts, HotfixPage
 from .hotfix_side import checks, people, review_standing, review_why_not, review_words, reviews_shown
 from .timeline import ShownEvent
@@ -45,8 +50,9 @@ def hotfix(request: HttpRequest, slug: str, key: str) -> HttpResponse:
         page = HotfixPage(facts, repo, acts, request.user)
         context = {
             "tab": "hotfixes", "project": project, "hotfix": found, "page": page, "live": topics,
-            **_side(page, request, acts), "graph_wide": page.graph_wide, "graph_tall": page.graph_tall,
-            "git_problem": repo.problem,
+            "here": f"{page.url}?ways=1" if request.GET.get("ways") == "1" else page.url,
+            "graph_wide": page.graph_wide, "graph_tall": page.graph_tall, "git_problem": repo.problem,
+            **_side(page, request, acts), **_next(page, request, acts),
         }  # fmt: skip
     part = request.headers.get("HX-Target") == "hotfix"
     response = render(request, "releases/_hotfix.html" if part else "releases/hotfix.html", context)
@@ -61,9 +67,9 @@ def read(project: Project, found: Hotfix) -> Facts:
         .select_related("fix", "target", "settlement")
         .order_by("target__position", "target__branch")
     )
-    told = Event.objects.filter(project=project, subject=subject_of(found))
+    subjects = subjects_of(found, verdicts)
+    told = Event.objects.filter(project=project, subject__in=subjects)
     events = list(told.order_by("-at", "-pk")[:EVENTS])
-    subjects = {subject_of(found), *(f"fix:{verdict.fix.key}" for verdict in verdicts)}
     releases = {
         row.tag: row for row in Release.objects.filter(project=project, tag__in=[found.tag or "", found.base_tag or ""])
     }
@@ -80,6 +86,12 @@ def read(project: Project, found: Hotfix) -> Facts:
         events=events,
         events_total=told.count() if len(events) == EVENTS else len(events),
     )
+
+
+def subjects_of(found: Hotfix, verdicts: Iterable[Verdict] = ()) -> list[str]:
+    """What the ledger calls the hotfix and its fixes; its timeline is all of these."""
+    keys = {verdict.fix.key for verdict in verdicts} or set(found.fixes.values_list("key", flat=True))
+    return [subject_of(found), *(f"fix:{key}" for key in sorted(keys))]
 
 
 def _side(page: HotfixPage, request: HttpRequest, acts: set[Act]) -> dict[str, Any]:
@@ -101,13 +113,26 @@ def _side(page: HotfixPage, request: HttpRequest, acts: set[Act]) -> dict[str, A
     }
 
 
+def _next(page: HotfixPage, request: HttpRequest, acts: set[Act]) -> dict[str, Any]:
+    """What is due now, and the ways out while they matter or are asked for."""
+    found = page.hotfix
+    step = next_step(found, request.user)
+    undecided = found.stage == StageKey.BRANCH and not found.is_closed and bool(found.triage)
+    shown = undecided or (request.GET.get("ways") == "1" and not found.is_closed)
+    return {
+        "next": shown_next(found, step, next_facts(page.facts.verdicts), inline=page.triage_form is not None),
+        "merge_all": None if any(a.kind == "merge-back-all" for a in step.others) else page.merge_all,
+        "ways": shown_ways(found, advise(found), acts) if shown else [],
+    }
+
+
 @open_to_visitors
 @require_safe
 def timeline(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     """Every ledger row about one hotfix, a page at a time."""
     project = get_project(request, slug)
     found = get_hotfix(project, key)
-    told = Event.objects.filter(project=project, subject=subject_of(found)).order_by("-at", "-pk")
+    told = Event.objects.filter(project=project, subject__in=subjects_of(found)).order_by("-at", "-pk")
     page = Paginator(told, PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "tab": "hotfixes", "project": project, "hotfix": found, "page": page, "url": links.hotfix(slug, found.key),

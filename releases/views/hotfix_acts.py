@@ -8,7 +8,6 @@ from typing import Any
 
 from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse
-from django.views.decorators.http import require_http_methods
 
 from hotfixdash.accounts.roles import Act
 from releases import hotfix_forms as forms
@@ -18,8 +17,7 @@ from releases.hotfixes.models import Hotfix, Review
 from releases.hotfixes.triage import Track
 from releases.projects.models import Project
 
-from . import asking, fetching, links
-from .access import get_project
+from . import asking, links
 from .asking import Done, Question
 
 Doing = Callable[[], Done | HttpResponse]
@@ -54,25 +52,6 @@ class Ticket:
         back = asking.back_to(self.request, links.hotfix(slug, key))
         crumbs = [(f"{self.project.name}, hotfixes", links.hotfixes(slug)), (key, links.hotfix(slug, key))]
         return Question(title, verb, back, form=form, crumbs=crumbs, **more)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def act(request: HttpRequest, slug: str, verb: str, key: str) -> HttpResponse:
-    """Ask for one of `VERBS`, and on POST do it."""
-    known = VERBS.get(verb)
-    if known is None:
-        raise Http404("There is no such thing to do.")
-    needed, prepare = known
-    project = get_project(request, slug, needed)
-    ticket = Ticket(request, project, get_hotfix(project, key))
-    question, do = prepare(ticket)
-
-    def done() -> Done | HttpResponse:
-        result = do()
-        fetching.tell(project)
-        return result
-
-    return asking.answer(request, project, question, done)
 
 
 def _triage(ticket: Ticket) -> Asked:

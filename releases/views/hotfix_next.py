@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hotfixdash.accounts.roles import Act
 from releases.hotfixes.models import Hotfix
 from releases.hotfixes.offers import Action, NextStep, Option
+from releases.policies.models import Verdict
 
-from . import links
+from . import links, words
 from .offers import Offer
 
 DIRECT = ("open",)
@@ -29,11 +30,12 @@ class ShownNext:
     others: list[Offer]
     commands: tuple[str, ...]
     facts: list[Fact]
+    inline: bool = False
 
     @property
     def yours(self) -> bool:
         """Somebody who looks at it can act."""
-        return self.primary is not None
+        return self.primary is not None or self.inline
 
     @property
     def commands_text(self) -> str:
@@ -68,7 +70,7 @@ def shown_next(hotfix: Hotfix, step: NextStep, facts: list[Fact], *, inline: boo
     """The panel; `inline` when the form of its primary action stands in it already."""
     primary = offer(hotfix, step.primary) if step.primary is not None and not inline else None
     others = [offer(hotfix, action) for action in step.others]
-    return ShownNext(step.title, step.says, primary, others, step.commands, facts)
+    return ShownNext(step.title, step.says, primary, others, step.commands, facts, inline)
 
 
 def shown_ways(hotfix: Hotfix, options: Collection[Option], acts: Collection[Act]) -> list[ShownWay]:
@@ -82,3 +84,25 @@ def shown_ways(hotfix: Hotfix, options: Collection[Option], acts: Collection[Act
         )
         for option in options
     ]
+
+
+def next_facts(verdicts: Sequence[Verdict]) -> list[Fact]:
+    """What git says about the merge-back that is due first."""
+    first = next((verdict for verdict in verdicts if verdict.owed), None)
+    if first is None:
+        return []
+    facts: list[Fact] = []
+    preview = first.preview or {}
+    if preview.get("clean"):
+        facts.append(("ok", "circle-check", "Trial is clean", f"onto {first.target.tip[:7]}"))
+    elif preview:
+        files = words.plural(len(preview.get("conflicts", [])), "file")
+        facts.append(("bad", "triangle-alert", f"Trial conflicts in {files}", ""))
+    if first.target.planned_for:
+        ships = f"{first.target.planned_version or first.target.branch} ships {words.day(first.target.planned_for)}"
+        facts.append(("warn", "clock", ships, "and would bring the bug back"))
+    others = [verdict.target.branch for verdict in verdicts if verdict.owed and verdict is not first]
+    if others:
+        said = others[0] if len(others) == 1 else f"{len(others)} more branches"
+        facts.append(("warn", "git-branch", f"Also owed to {words.visible(said)}", ""))
+    return facts

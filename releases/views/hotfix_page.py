@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +11,6 @@ from urllib.parse import quote
 from django.utils.safestring import SafeString
 
 from hotfixdash.accounts.roles import Act
-from releases.evidence.verdicts import Code
 from releases.hotfix_forms import TriageForm
 from releases.hotfixes.change import ChangeSize
 from releases.hotfixes.listing import stages_of
@@ -27,13 +25,13 @@ from releases.policies.selectors import ticket_link
 from releases.projects.history import History
 from releases.projects.models import Release
 
-from . import links, words
+from . import links, merge_back, words
 from . import steps as stepping
 from .graph.data import Graph
 from .graph.lying import lying
 from .graph.standing import standing
 from .hotfix_graph import graph_of
-from .offers import ACT, Offer, in_branch, merge_back_why_not
+from .offers import Offer, in_branch
 from .operations import ShownOperation
 from .timeline import ShownEvent
 
@@ -88,6 +86,17 @@ class HotfixPage:
     def act_url(self, verb: str, **query: str) -> str:
         return links.hotfix_act(self.slug, verb, self.hotfix.key, **query)
 
+    @property
+    def names(self) -> list[str]:
+        """Branches and tags that its sentences speak of."""
+        hotfix = self.hotfix
+        targets = [target.branch for target in self.facts.targets]
+        return [*targets, *self.policy.production, hotfix.branch, hotfix.tag, hotfix.base_tag, *self._versions]
+
+    @property
+    def _versions(self) -> list[str]:
+        return [target.planned_version for target in self.facts.targets if target.planned_version]
+
     # ---- head ----
 
     @property
@@ -139,6 +148,8 @@ class HotfixPage:
             Offer("edit", "Edit", self.act_url("edit")),
             Offer("split", "Split off a follow-up", self.act_url("split")),
         ]
+        if not closed:
+            found.append(Offer("ways", "Which way out?", f"{self.url}?ways=1#ways", dialog=False))
         if self.hotfix.triage or closed:
             found.append(Offer("triage", "Answer triage again", self.act_url("triage")))
         if self.hotfix.triage and Act.RELEASE in self.acts:
@@ -242,9 +253,7 @@ class HotfixPage:
         """All clean ones at once, where there is more than one."""
         if Act.OPERATE not in self.acts:
             return None
-        owed = [verdict for verdict in self.facts.verdicts if verdict.owed and verdict.code in ACT]
-        clean = [verdict for verdict in owed if (verdict.preview or {}).get("clean")]
-        ready = [verdict for verdict in clean if not merge_back_why_not(verdict, self._running(verdict))]
+        ready = merge_back.ready(self.facts.verdicts, {row.key: row for row in self.facts.operations})
         if len(ready) < 2:
             return None
         return Offer("merge-back-all", f"Merge back into all {len(ready)} clean ones", self.act_url("merge-back-all"))
@@ -322,11 +331,3 @@ def _detail(verdict: Verdict) -> str:
     if preview.get("clean"):
         return "merges cleanly"
     return f"conflicts in {words.plural(len(preview.get('conflicts', [])), 'file')}"
-
-
-def live_since(verdicts: Sequence[Verdict]) -> datetime | None:
-    """Since when production has the fix."""
-    return min((verdict.fix.live_since for verdict in verdicts if verdict.fix.live_since), default=None)
-
-
-WAITS = (Code.LIKELY, Code.DECLARED)

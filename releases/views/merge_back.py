@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -23,7 +23,7 @@ from releases.tasks import operation_ask
 from . import asking, fetching, links, words
 from .access import get_project
 from .asking import Done, Question
-from .offers import merge_back_why_not
+from .offers import ACT, merge_back_why_not
 from .settle import Settling, find
 
 
@@ -146,12 +146,13 @@ def _says(asked: Settling, wanted: dict[str, Any], aside: bool) -> str:
     return f"This makes one merge commit on {asked.branch} ({commits}{clean}) and pushes it."
 
 
-def ask_all(project: Project, verdicts: Iterable[Verdict], actor: Any) -> list[str]:
-    """Ask for every clean one at once; the branches that were asked for."""
-    asked = []
+def ready(verdicts: Iterable[Verdict], operations: Mapping[str, Operation]) -> list[Verdict]:
+    """The owed ones whose trial is clean and that are not under way."""
+    found = []
     for verdict in verdicts:
-        preview = verdict.preview or {}
-        if verdict.owed and preview.get("clean") and not merge_back_why_not(verdict, None):
-            ask_for(project, verdict, actor)
-            asked.append(verdict.target.branch)
-    return asked
+        row = operations.get(key_of(verdict.fix, verdict.target.branch))
+        active = row if row is not None and row.is_active else None
+        clean = bool((verdict.preview or {}).get("clean"))
+        if verdict.owed and verdict.code in ACT and clean and not merge_back_why_not(verdict, active):
+            found.append(verdict)
+    return found

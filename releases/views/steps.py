@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
-from releases.hotfixes.stages import Stage, StageKey, StageState
+from releases.hotfixes.stages import NOT_TRACKED, Stage, StageKey, StageState
 
 from . import words
 
@@ -53,6 +53,16 @@ class Step:
             return ""
         today = timezone.localdate() == timezone.localtime(self.at).date()
         return f"{timezone.localtime(self.at):%H:%M}" if today else words.day(self.at).removeprefix("yesterday,")
+
+    @property
+    def below(self) -> list[str]:
+        """The lines below its name: when and how long, or what it waits for."""
+        if self.css == "is-done":
+            return [line for line in (self.when, self.took) if line]
+        if self.css in ("is-next", "is-skip"):
+            return [self.detail] if self.detail and self.detail != NOT_TRACKED else []
+        told = self.detail.startswith(self.state)
+        return [self.detail] if told else [line for line in (self.state, self.detail) if line]
 
     @property
     def hint(self) -> str:

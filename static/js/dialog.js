@@ -12,7 +12,8 @@
       if (!doc.querySelector("#dialog > *")) { location.assign(link.href); return; }
       box().setAttribute("aria-labelledby", "ask-t");
       if (!box().open) box().showModal();
-      const first = doc.querySelector("#dialog input:not([type=hidden]), #dialog textarea, #dialog select, #dialog h2");
+      const first = doc.querySelector("#dialog input:not([type=hidden]), #dialog textarea, #dialog select")
+        || doc.querySelector("#dialog h2");
       if (first) first.focus();
     }, () => location.assign(link.href));
   };

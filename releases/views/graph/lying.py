@@ -17,7 +17,7 @@ MAIN_Y, FIX_Y, TARGET_Y, STEP = 56.0, 132.0, 200.0, 60.0
 TIP_X, GHOST_X = 650.0, 754.0
 NAME = 16
 """Characters that fit into the margin."""
-LABELLED = 3
+LABELLED = 2
 """Commits of a fix up to which each has its own words."""
 
 
@@ -96,7 +96,7 @@ def _commit_words(graph: Graph, xs: list[float]) -> list[str]:
     if len(graph.commits) <= LABELLED:
         below = [text(x, FIX_Y + 24, dot.sha, "g-sha", "middle") for x, dot in zip(xs, graph.commits, strict=False)]
         return below + [
-            text(x, FIX_Y - 16, cut(dot.label, 14), "", "middle") for x, dot in zip(xs, graph.commits, strict=False)
+            text(x, FIX_Y - 16, cut(dot.label, 13), "", "middle") for x, dot in zip(xs, graph.commits, strict=False)
         ]
     middle = (xs[0] + xs[-1]) / 2
     count = words.plural(len(graph.commits) + graph.left_out, "commit")
@@ -130,7 +130,7 @@ def _target(graph: Graph, lane: TargetLane, y: float, out: Drawing) -> None:
 
 def _lane_words(lane: TargetLane, y: float) -> str:
     css = "g-lbl" if lane.owed else "g-lbl g-lbl--ok" if lane.arrival else "g-lbl g-lbl--idle"
-    x, lines = (GHOST_X if lane.owed else TIP_X) + 22, lane.says[:2]
+    x, lines = (GHOST_X + 22 if lane.owed else TIP_X + 36), lane.says[:2]
     first = y + 4 - 8 * (len(lines) - 1)
     room = 16 if lane.owed else 32
     return group(css, *(text(x, first + 16 * index, cut(line, room)) for index, line in enumerate(lines)))
