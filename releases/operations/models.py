@@ -33,7 +33,7 @@ class Operation(models.Model):
     project = models.ForeignKey("releases.Project", models.CASCADE, related_name="operations")
     kind = models.CharField(max_length=12, choices=Kind.choices)
     key = models.CharField(
-        max_length=200, help_text="Two requests with the same key are one operation while it is active."
+        max_length=400, help_text="Two requests with the same key are one operation while it is active."
     )
     subject = models.CharField(max_length=300, help_text="Typed, as in the ledger: hotfix:<key>, fix:<sha>.")
     params = models.JSONField(default=dict, help_text="What the planner of this kind needs; see operations/plans/.")

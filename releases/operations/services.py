@@ -63,7 +63,7 @@ def operation_request(
         try:
             with transaction.atomic():
                 made = Operation.objects.create(
-                    project=project, kind=Operation.Kind(kind), key=key, subject=subject, params=params,
+                    project=project, kind=Operation.Kind(kind), key=key, subject=subject, params=storable(params),
                     actor=actor, actor_name=name, actor_email=email,
                 )  # fmt: skip
         except IntegrityError:
@@ -210,7 +210,7 @@ def operation_fail(
     """
     changes: dict[str, Any] = {"plan": None, "step": Operation.Step.NONE} if untouched else {}
     perhaps = not untouched and operation.step == Operation.Step.PLANNED
-    sentence = f"{sentence} {_PERHAPS}" if perhaps else sentence
+    sentence = storable(f"{sentence} {_PERHAPS}" if perhaps else sentence)
     outcome = operation.outcome | ({"remote": detail} if detail else {})
     with transaction.atomic():
         _end(
@@ -316,12 +316,25 @@ def outcome_of(result: Plan | Nothing, notes: list[str]) -> dict[str, Any]:
     return {**data["facts"], "says": result.says, "refs": data["updates"], "notes": [*notes, *result.notes]}
 
 
+def storable(value: Any) -> Any:
+    """Data made fit for every database: file names and words from git may hold NULs and bytes that are no text."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {storable(key): storable(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(part) for part in value]
+    return value
+
+
 def _held(operation: Operation) -> Any:
     return Operation.objects.filter(pk=operation.pk, fence=operation.fence, state=Operation.State.RUNNING)
 
 
 def _write(operation: Operation, **changes: Any) -> None:
     """Change the row, if this worker still holds it, and the object alike; open pages follow."""
+    if "outcome" in changes:
+        changes["outcome"] = storable(changes["outcome"])
     if _held(operation).update(heartbeat_at=timezone.now(), **changes) != 1:
         raise OperationLost(f"operation {operation.pk} is no longer held with fence {operation.fence}")
     for name, value in changes.items():
@@ -366,7 +379,7 @@ def _tell(
         target=str(params.get("target") or params.get("branch") or ""),
         old=old,
         new=new,
-        why=why,
-        evidence={"operation": operation.pk, "kind": operation.kind} | (evidence or {}),
+        why=storable(why),
+        evidence=storable({"operation": operation.pk, "kind": operation.kind} | (evidence or {})),
         key=key,
     )

@@ -416,6 +416,32 @@ def test_a_task_is_sent_again_after_a_while() -> None:
     assert operations_to_nudge(timezone.now() + timedelta(seconds=31)) == [operation.pk]
 
 
+def test_what_git_says_is_kept_whatever_it_holds() -> None:
+    project = make_project()
+    conflict = Conflicted("It conflicts in a\udcff\x00.", ({"path": "a\udcff\x00.py", "hunks": ["\x00"]},))
+    operation_conflict(claimed(project), conflict)
+    left = Operation.objects.get()
+    assert left.outcome["conflicts"] == [{"path": "a?\ufffd.py", "hunks": ["\ufffd"]}]
+    operation_retry(left)
+    taken = operation_claim(left.pk, "two")
+    assert taken is not None
+    operation_fail(taken, "hook", "It said \udcff\x00.", detail="\x00\udcff")
+    assert again(left).error_text == "It said ?\ufffd."
+
+
+def test_the_longest_names_fit() -> None:
+    branch = "x" * 250
+    operation, made = ask(
+        make_project(), key=f"merge-back:{sha(1)}:{branch}", params={"target": branch}, subject=f"fix:{sha(1)}"
+    )
+    assert made
+    assert Operation.objects.get().key.endswith(branch)
+    running = operation_claim(operation.pk, "one")
+    assert running is not None
+    operation_settle(running, make_plan())
+    assert Event.objects.get().target == branch
+
+
 # --- what pages ask -------------------------------------------------------------------------------------------------
 
 
