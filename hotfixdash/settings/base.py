@@ -1,5 +1,8 @@
 """Applications, middleware, templates, static files, time."""
 
+import sys
+from zoneinfo import available_timezones
+
 from .env import BASE_DIR, DATA_DIR, DEBUG, HOST, PORT, env
 
 __all__ = [
@@ -83,6 +86,8 @@ TEMPLATES = [
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+if TIME_ZONE not in available_timezones():
+    sys.exit(f"TIME_ZONE={TIME_ZONE} is no time zone's name: write Europe/Berlin, for example.")
 USE_I18N = True
 USE_TZ = True
 

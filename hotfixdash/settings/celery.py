@@ -1,5 +1,7 @@
 """Broker, queues and cache. Rows are the truth: a lost broker loses nothing but time."""
 
+import sys
+
 from hotfixdash.supervisor.sockets import broker_socket
 
 from .env import DATA_DIR, env, number
@@ -33,6 +35,8 @@ BROKER_SOCKET = broker_socket(DATA_DIR)
 """The embedded broker listens on this Unix socket when REDIS_URL is not set."""
 
 _external = env.str("REDIS_URL", default="")
+if _external and not _external.startswith(("redis://", "rediss://", "unix://")):
+    sys.exit("REDIS_URL must begin with redis://, rediss:// or unix://.")
 BROKER_EMBEDDED = not _external
 REDIS_URL = _external or f"unix://{BROKER_SOCKET}"
 # Celery calls a Unix socket by another name than the client library does.

@@ -1,11 +1,16 @@
 """SQLite by default, PostgreSQL by DATABASE_URL."""
 
+import sys
+
 from .env import DATA_DIR, env, number
 
 __all__ = ["DATABASES"]
 
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'hotfixdash.sqlite3'}")}
 _default = DATABASES["default"]
+if not _default.get("ENGINE", "").endswith(("sqlite3", "postgresql")):
+    # Not the address itself: it holds a password.
+    sys.exit("DATABASE_URL must begin with postgres:// or sqlite:///.")
 
 if _default["ENGINE"].endswith("sqlite3"):
     # IMMEDIATE takes the write lock when a transaction begins, so that two writers queue

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from django.core.management.base import BaseCommand, CommandParser
 
 from releases.git.errors import GitError
+from releases.git.runner import check_version
 from releases.policies.places import Place, PlaceError, cache_file, located
 from releases.policies.question import QuestionError
 from releases.policies.wording import harmless
@@ -59,6 +60,7 @@ class ReportingCommand(BaseCommand):
         except (QuestionError, PlaceError) as fault:
             code = self.fail(options, fault.code, fault.message, fault.hint)
         except GitError as fault:
+            fault = _too_old() or fault
             code = self.fail(options, fault.code, fault.sentence, fault.detail)
         except KeyboardInterrupt:
             code = self.fail(options, "interrupted", "Stopped.", "")
@@ -67,10 +69,13 @@ class ReportingCommand(BaseCommand):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = 0
         except Exception as fault:
-            # A defect of ours: say so in the form that was asked for, with the trace for whoever mends it.
-            traceback.print_exc()
-            said = f"{type(fault).__name__}: {fault}"
-            code = self.fail(options, "internal", "This should not have happened; the answer was given up.", said)
+            if old := _too_old():
+                code = self.fail(options, old.code, old.sentence, old.detail)
+            else:
+                # A defect of ours: say so in the form that was asked for, with the trace for whoever mends it.
+                traceback.print_exc()
+                said = f"{type(fault).__name__}: {fault}"
+                code = self.fail(options, "internal", "This should not have happened; the answer was given up.", said)
         if code:
             sys.exit(code)
 
@@ -122,6 +127,15 @@ class ReportingCommand(BaseCommand):
         encoding = getattr(stream, "encoding", None) or "utf-8"
         stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
         stream.flush()
+
+
+def _too_old() -> GitError | None:
+    """Whether the git at hand is to blame. Asked only when something went wrong: it costs a process."""
+    try:
+        check_version()
+    except GitError as fault:
+        return fault
+    return None
 
 
 def _show(said: str) -> None:

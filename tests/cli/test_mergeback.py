@@ -240,3 +240,15 @@ def test_standard_output_holds_nothing_but_json(var, repo):
 def test_a_repository_without_a_name_is_not_the_folder_at_hand(var, repo, typed):
     done = run_command(var, "mergeback", typed, "--exit-code", "--format", "json", cwd=repo.path)
     assert (done.code, done.data["error"]["code"]) == (2, "no-such-repository")
+
+
+@pytest.mark.parametrize("version", ["git version 2.30.1", "git version 1.9"])
+def test_a_git_that_is_too_old_is_named(var, repo, tmp_path, version):
+    old = tmp_path / "bin" / "git"
+    old.parent.mkdir()
+    old.write_text(f"#!/bin/sh\necho {version}\n")
+    old.chmod(0o755)
+    done = run_command(var, "mergeback", str(repo.path), "--format", "json", PATH=f"{old.parent}:/usr/bin:/bin")
+    assert (done.code, done.data["error"]["code"]) == (2, "git-too-old")
+    assert version.split()[-1] in done.data["error"]["message"]
+    assert "Traceback" not in done.err

@@ -124,3 +124,31 @@ def test_own_secret_is_private_and_stays(tmp_path: Path) -> None:
     assert path.read_text() == first
     assert len(first) >= 50
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_serve_starts_nothing_while_a_check_fails(tmp_path: Path) -> None:
+    environment = {"PATH": fake_git(tmp_path, "2.30.2"), "DATA_DIR": str(tmp_path / "data"), "PORT": "1"}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "serve"], cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "hotfixdash.E001" in done.stderr
+    assert not (tmp_path / "data" / "run" / "serve.lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("REDIS_URL", "nonsense", "REDIS_URL must begin with redis://"),
+        ("DATABASE_URL", "mysql://somebody:hidden@db/x", "DATABASE_URL must begin with postgres://"),
+        ("TIME_ZONE", "Mars/Olympus", "TIME_ZONE=Mars/Olympus is no time zone"),
+        ("GIT_ALLOW_PRIVATE_HOSTS", "git.example.internal,10.0.0.0/99", "GIT_ALLOW_PRIVATE_HOSTS: '10.0.0.0/99'"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named_in_one_line(tmp_path: Path, name: str, value: str, says: str) -> None:
+    code, said = check(tmp_path, **{name: value})
+    assert code == 1
+    assert says in said
+    assert len(said.strip().splitlines()) == 1
+    assert "hidden" not in said

@@ -23,7 +23,6 @@ class Command(BaseCommand):
     """Broker, web, workers and beat, started and stopped in order."""
 
     help = "Start the web pages, the workers, the timer and (without REDIS_URL) the broker, and watch over them."
-    requires_system_checks = ["__all__"]
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--track", metavar="REPO", default="", help="Track this repository (path or URL) at once.")

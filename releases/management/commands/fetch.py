@@ -40,7 +40,8 @@ class Command(BaseCommand):
         owed = Verdict.objects.filter(project=project, owed=True).values("fix").distinct().count()
         fixes = "1 fix is" if owed == 1 else f"{owed} fixes are"
         self.stdout.write(
-            f"{project.name}: {run.refs_changed} refs and {run.verdicts_changed} verdicts changed; {fixes} owed."
+            f"{project.name}: {_count(run.refs_changed, 'ref')} and {_count(run.verdicts_changed, 'verdict')} changed; "
+            f"{fixes} owed."
         )
 
     def _see_through(self, run: FetchRun, patience: float, timeout: int) -> FetchRun:
@@ -67,3 +68,7 @@ class Command(BaseCommand):
             if run.finished_at is None:
                 time.sleep(0.1)
         raise CommandError(f"It is not done after {timeout} seconds; the worker goes on.")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
