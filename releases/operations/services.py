@@ -114,7 +114,7 @@ def operation_retry(operation: Operation, actor: Any = None) -> Operation:
 
 def operation_cancel(operation: Operation, actor: Any = None) -> None:
     """Take back what has not begun. Raises `OperationRefused`."""
-    name, _email = author_of(actor)
+    name = author_of(actor)[0] if actor else "the operator"
     sentence = f"Cancelled by {name} before it began; nothing happened."
     with transaction.atomic():
         waiting = Operation.objects.filter(pk=operation.pk, state=Operation.State.QUEUED, step=Operation.Step.NONE)
@@ -352,7 +352,7 @@ def _publish(operation: Operation) -> None:
 
 def _tell_done(operation: Operation, outcome: dict[str, Any]) -> None:
     evidence = {key: value for key, value in outcome.items() if key != "says"}
-    by = "" if operation.actor else operation.actor_name
+    by = "" if operation.actor or operation.actor_name == _NOBODY[0] else operation.actor_name
     _tell(
         operation, "operation.done", outcome["says"], actor=operation.actor, by=by,
         new=Operation.State.DONE, evidence=evidence, key=f"operation:{operation.pk}",
@@ -374,7 +374,7 @@ def _tell(
         kind,
         project_id=operation.project_id,
         actor=actor,
-        actor_name=by or (actor.get_username() if actor else _NOBODY[0]),
+        actor_name=by or (actor.get_username() if actor else "operator"),
         subject=operation.subject,
         target=str(params.get("target") or params.get("branch") or ""),
         old=old,
