@@ -112,7 +112,7 @@ def fix_in_target(project: Project, key: str, branch: str) -> FixInTarget | None
     target = Target.objects.filter(project=project, branch=branch).first() if fix else None
     if fix is None or target is None:
         return None
-    verdict = Verdict.objects.filter(fix=fix, target=target).first()
+    verdict = Verdict.objects.filter(fix=fix, target=target).select_related("fix", "target", "settlement").first()
     policy = FlowPolicy.from_data(project.policy)
     return FixInTarget(project, policy, fix, target, verdict, commit_rows(fix, verdict))
 
@@ -123,7 +123,9 @@ def fix_story(project: Project, key: str) -> FixStory | None:
     if fix is None:
         return None
     verdicts = list(
-        Verdict.objects.filter(fix=fix).select_related("target").order_by("target__position", "target__branch")
+        Verdict.objects.filter(fix=fix)
+        .select_related("target", "settlement", "fix__project")
+        .order_by("target__position", "target__branch")
     )
     told = Event.objects.filter(project=project, subject=f"fix:{fix.key}")
     events = list(told.order_by("-at", "-pk")[:EVENTS])

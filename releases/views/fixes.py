@@ -17,7 +17,9 @@ from releases.projects.patches import Patch
 
 from . import links, live_part
 from .access import get_project, open_to_visitors
+from .evidence_acts import evidence_acts, fix_acts, hotfix_link
 from .evidence_context import evidence_context
+from .merge_back import hotfix_of
 
 DIFFS = 12
 """Commits of one fix whose patch the page shows."""
@@ -39,6 +41,7 @@ def evidence(request: HttpRequest, slug: str, sha: str, branch: str) -> HttpResp
     if shown is None:
         raise Http404("No such fix, or this branch never had to receive it.")
     context = evidence_context(shown) | {"tab": "matrix", "project": project, "live": topics}
+    context |= evidence_acts(request, shown)
     asked = request.headers.get("HX-Target", "")
     template = {"drawer": "releases/_drawer.html", "evidence": "releases/_evidence.html"}.get(asked)
     if template is None:
@@ -67,6 +70,10 @@ def fix(request: HttpRequest, slug: str, sha: str) -> HttpResponse:
     if request.GET.get("format") == "json":
         return JsonResponse(fix_data(story), json_dumps_params={"indent": 2, "ensure_ascii": False})
     context = _story_context(story) | {"tab": "matrix", "project": project, "live": topics}
+    context |= hotfix_link(project, hotfix_of(story.fix))
+    offers = fix_acts(request, story.fix, story.open_verdicts)
+    for cell in context["cells"]:
+        cell["offers"] = offers.get(cell["verdict"].pk, [])
     live = request.headers.get("HX-Target") == "fix"
     response = render(request, "releases/_fix.html" if live else "releases/fix.html", context)
     patch_vary_headers(response, ["HX-Target"])

@@ -27,7 +27,7 @@ from releases.policies.flow import FlowPolicy
 from releases.projects.models import Project
 
 from . import asking, fetching, links, live_part, steps
-from .access import get_project, may, open_to_visitors, require
+from .access import get_project, may, open_to_visitors, require, require_any
 from .asking import Done, Question
 
 FIRST_UNTRACKED = 6
@@ -94,7 +94,9 @@ def hotfixes(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def hotfixes_all(request: HttpRequest) -> HttpResponse:
     """The hotfixes of every project that this person may see."""
-    return _list(request, None, live_part.stamped(live.OVERVIEW))
+    topics = live_part.stamped(live.OVERVIEW)
+    require_any(request, list(Project.objects.seen_by(request.user)[:1]))
+    return _list(request, None, topics)
 
 
 def _list(request: HttpRequest, project: Project | None, topics: str) -> HttpResponse:

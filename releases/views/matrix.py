@@ -28,6 +28,7 @@ from releases.templatetags.dash import chip, icon
 
 from . import links, live_part, words
 from .access import get_project, may, open_to_visitors, require_any
+from .evidence_acts import evidence_acts
 from .evidence_context import evidence_context
 from .kept import kept
 
@@ -277,4 +278,4 @@ def _drawer(request: HttpRequest, project: Project, opened: str, topics: str) ->
     shown = fix_in_target(project, key, branch) if found else None
     if shown is None:
         return {}
-    return evidence_context(shown) | {"close": _with(request), "live": topics}
+    return evidence_context(shown) | evidence_acts(request, shown) | {"close": _with(request), "live": topics}

