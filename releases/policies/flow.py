@@ -83,6 +83,7 @@ class FlowPolicy:
         "migration=**/migrate/**",
         "migration=*.sql",
         "dependency=*requirements*.txt",
+        "dependency=**/requirements/*.txt",
         "dependency=*.lock",
         "dependency=*lock.json",
         "dependency=package.json",
