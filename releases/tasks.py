@@ -26,6 +26,7 @@ from releases.operations.services import (
     operations_to_nudge,
 )
 from releases.policies import keeping_up
+from releases.policies.settling import settlements_sweep
 from releases.projects.models import FetchRun, Project
 from releases.projects.secrets import SecretUnreadable
 from releases.projects.services import fetch_next, fetch_nudged, fetch_request
@@ -84,6 +85,9 @@ class Swept:
 def sweep_now() -> Swept:
     """One sweep, in this process."""
     operations_lost()
+    for project_pk in settlements_sweep():
+        # Something is owed again because a waiver ran out; the tickets show it.
+        hotfixes_observe(Project.objects.get(pk=project_pk))
     operations, fetches = operations_to_nudge(), keeping_up.sweep()
     sent = sum(operation_nudge(pk) for pk in operations) + sum(fetch_nudge(pk) for pk in fetches)
     return Swept(len(fetches), len(operations), sent)

@@ -103,7 +103,7 @@ class HotfixList:
         return max(1, -(-self.total // SIZE))
 
 
-_SEGMENTS: dict[str, Q] = {
+SEGMENTS: dict[str, Q] = {
     "open": Q(closed="", finished_at=None),
     "owed": Q(owed_count__gt=0),
     "done": Q(closed="", finished_at__isnull=False),
@@ -120,17 +120,17 @@ _ORDERS = {
 def hotfix_list(project: Project | None, user: Any, query: HotfixQuery) -> HotfixList:
     """The tickets of one project, or of all that this person may see. Two queries."""
     found = _filtered(project, user, query)
-    counts = found.aggregate(**{name: Count("pk", filter=chosen) for name, chosen in _SEGMENTS.items()})
+    counts = found.aggregate(**{name: Count("pk", filter=chosen) for name, chosen in SEGMENTS.items()})
     page = max(1, min(query.page, -(-counts[query.show] // SIZE)))
     start = (page - 1) * SIZE
-    chosen = found.filter(_SEGMENTS[query.show]).order_by(*_ORDERS[query.sort])
+    chosen = found.filter(SEGMENTS[query.show]).order_by(*_ORDERS[query.sort])
     rows = [_row(values) for values in chosen.values(*_FIELDS)[start : start + SIZE]]
     return HotfixList(replace(query, page=page), rows, counts)
 
 
 def hotfix_count(user: Any, project: Project | None = None) -> int:
     """Tickets on which something is left to do, for the navigation. One query."""
-    return _filtered(project, user, HotfixQuery()).filter(_SEGMENTS["open"] | _SEGMENTS["owed"]).count()
+    return _filtered(project, user, HotfixQuery()).filter(SEGMENTS["open"] | SEGMENTS["owed"]).count()
 
 
 def untracked(project: Project | None, user: Any = None, limit: int = MOST_UNTRACKED) -> list[Untracked]:
