@@ -129,7 +129,7 @@ class Mirror:
             if not self.exists:
                 self._create(work, time.monotonic())
             listing = work.list_remote()
-            work.receive(self.path, listing)
+            work.have_at_hand(self.path, listing)
             yield Session(self.path, listing, work, self.push_timeout)
 
     def maintain(self) -> bool:

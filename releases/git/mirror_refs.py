@@ -7,7 +7,9 @@ be lost (deleted or rewritten references) are kept under `refs/hotfixdash/kept/`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +20,8 @@ from .repository import ref_text
 
 INCOMING = "refs/incoming/"
 KEPT = "refs/hotfixdash/kept/"
+_NOTE = "hotfixdash-listing"
+"""File in the mirror: a digest of the remote's references as of when all they lead to was known to be here."""
 
 
 class Moved(StrEnum):
@@ -70,18 +74,25 @@ def incoming_refs(git_dir: Path) -> Refs:
     return {b"refs/" + name.removeprefix(prefix): sha for name, sha in read_refs(git_dir, INCOMING).items()}
 
 
-def note_incoming(git_dir: Path, values: Mapping[str, str]) -> None:
-    """Write down what the remote now has under these names (empty: nothing any more)."""
-    commands = [
-        f"update {_incoming(name)}\0{sha}\0\0" if sha else f"delete {_incoming(name)}\0\0"
-        for name, sha in values.items()
-    ]
-    text = "".join(sorted(commands)).encode("utf-8", "surrogateescape")
-    runner.run(["update-ref", "--no-deref", "-z", "--stdin"], git_dir=git_dir, stdin=text, guarded=True)
+def note_listing(git_dir: Path, refs: Refs) -> None:
+    """Write down that everything which the remote listed is here. Only with the mirror's lock held."""
+    if not is_noted(git_dir, refs):
+        draft = git_dir / f"{_NOTE}.lock"
+        draft.write_text(_digest(refs))
+        os.replace(draft, git_dir / _NOTE)
 
 
-def _incoming(name: str) -> str:
-    return INCOMING + name.removeprefix("refs/")
+def is_noted(git_dir: Path, refs: Refs) -> bool:
+    """Whether that was written down of exactly this listing."""
+    try:
+        return (git_dir / _NOTE).read_text("ascii", "replace") == _digest(refs)
+    except OSError:
+        return False
+
+
+def _digest(refs: Refs) -> str:
+    text = b"".join(b"%s %s\n" % (sha.encode(), name) for name, sha in sorted(refs.items()))
+    return hashlib.sha256(text).hexdigest()
 
 
 def compare(git_dir: Path, old: Refs, new: Refs) -> list[RefChange]:

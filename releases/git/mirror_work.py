@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,14 +43,18 @@ class Work:
     listing_timeout: float
 
     def remote(self, args: list[str], git_dir: Path | None, timeout: float) -> runner.Completed:
-        """Run git with this remote's credential and transport, and nothing else allowed. Raises the named GitErrors."""
+        """Run git with this remote's credential and transport, and nothing else allowed. Raises the named GitErrors.
+
+        Over the network git is tied to the life of this process; what reads from this disk ends by itself.
+        """
         env = dict(self.loan.env)
         if self.checked.protocol == "file":
             env["GIT_CONFIG_GLOBAL"] = serving_config()
         config = [*ALWAYS, *self.checked.config(), *self.loan.config]
         return runner.run(
             args, git_dir=git_dir, timeout=timeout, env=env, config=config,
-            protocols=[self.checked.protocol], secrets=self.loan.secrets, guarded=True, pass_fds=(self.lock,),
+            protocols=[self.checked.protocol], secrets=self.loan.secrets, pass_fds=(self.lock,),
+            guarded=git_dir is not None or self.checked.protocol != "file",
         )  # fmt: skip
 
     def push(self, args: list[str], git_dir: Path, timeout: float) -> runner.Completed:
@@ -64,11 +69,13 @@ class Work:
         config = [*self.checked.config(), *self.loan.config]
         return runner.run(
             args, git_dir=git_dir, timeout=timeout, env=env, config=config, ok_codes=None,
-            protocols=[self.checked.protocol], secrets=self.loan.secrets, guarded=True,
+            protocols=[self.checked.protocol], secrets=self.loan.secrets, guarded=self.checked.protocol != "file",
         )  # fmt: skip
 
     def list_remote(self, *names: str) -> Listing:
         """The remote's branches and tags (or those that end in one of `names`), and the branch its HEAD names."""
+        if self.checked.protocol == "file":
+            return self._list_local()
         args = ["ls-remote", "--quiet", "--symref", "--", self.checked.url, *names]
         refs: Refs = {}
         head = None
@@ -76,7 +83,23 @@ class Work:
             value, _, name = line.partition(b"\t")
             if name == b"HEAD" and value.startswith(b"ref: refs/heads/"):
                 head = ref_text(value.removeprefix(b"ref: refs/heads/"))
-            elif name.startswith((b"refs/heads/", b"refs/tags/")) and not name.endswith(b"^{}"):
+            elif _is_shown(name):
+                refs[name] = value.decode("ascii")
+        return Listing(refs, head)
+
+    def _list_local(self) -> Listing:
+        """What the serving git says first; asked without a second git that passes it on, and a shell in between."""
+        args = ["upload-pack", "--http-backend-info-refs", "--", self.checked.url]
+        said = self.remote(args, None, self.listing_timeout).stdout
+        refs: Refs = {}
+        head = None
+        for line in _packets(said):
+            value, _, rest = line.rstrip(b"\n").partition(b" ")
+            name, _, abilities = rest.partition(b"\0")
+            for ability in abilities.split(b" "):
+                if ability.startswith(b"symref=HEAD:refs/heads/"):
+                    head = ref_text(ability.removeprefix(b"symref=HEAD:refs/heads/"))
+            if _is_shown(name) and value != b"shallow":
                 refs[name] = value.decode("ascii")
         return Listing(refs, head)
 
@@ -98,6 +121,14 @@ class Work:
         """Fetch what is new, unseen by readers so far."""
         if mirror_refs.incoming_refs(folder) != listing.refs:
             self._transfer(folder, listing)
+            if mirror_refs.incoming_refs(folder) != listing.refs:
+                return  # an incomplete source: what it lacks is asked for again next time
+        mirror_refs.note_listing(folder, listing.refs)
+
+    def have_at_hand(self, folder: Path, listing: Listing) -> None:
+        """Fetch what is new unless everything that the remote lists is known to be here."""
+        if not mirror_refs.is_noted(folder, listing.refs):
+            self.receive(folder, listing)
 
     def _transfer(self, folder: Path, listing: Listing) -> None:
         args = [
@@ -121,6 +152,20 @@ class Work:
             git_dir=folder, timeout=self.timeout, protocols=["file"], env={"GIT_CONFIG_GLOBAL": serving_config()},
             config=ALWAYS, guarded=True, pass_fds=(self.lock,),
         )  # fmt: skip
+
+
+def _is_shown(name: bytes) -> bool:
+    return name.startswith((b"refs/heads/", b"refs/tags/")) and not name.endswith(b"^{}")
+
+
+def _packets(data: bytes) -> Iterator[bytes]:
+    """The lines of git's own wire format: each led in by its length in four hexadecimal digits."""
+    at = 0
+    while at + 4 <= len(data):
+        length = int(data[at : at + 4], 16)
+        if length > 4:
+            yield data[at + 4 : at + length]
+        at += max(length, 4)
 
 
 def _set_head(folder: Path, branch: str | None) -> None:

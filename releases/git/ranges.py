@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import objects, runner
+from .reader import Reader
 from .values import Sha
+
+_FEW = 30
+"""Commits that a hotfix has at most where it is looked at one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,22 @@ class Parting:
     """Only in the second."""
     bases: tuple[str, ...]
     """The best common commits; none when the histories are unrelated."""
+
+
+def straight(reader: Reader, base: str, tip: str) -> Parting | None:
+    """The parting of a tip that stands on the base by a few plain commits, as hotfixes do; None when it does not.
+
+    Needs no walk of the history.
+    """
+    chain: dict[str, tuple[str, ...]] = {}
+    at = tip
+    while at != base and len(chain) < _FEW:
+        parents = reader.commit(at).parents
+        if len(parents) != 1:
+            return None
+        chain[at] = parents
+        at = parents[0]
+    return Parting({}, chain, (base,)) if at == base else None
 
 
 def parting(git_dir: Path, left: str, right: str) -> Parting:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from . import mirror_refs, runner
-from .errors import GitError, classify
+from .errors import classify
 from .mirror_work import Listing, Work
 from .push import NotForward, RefUpdate, parse_porcelain, push_arguments, push_error
 from .repository import ref_text
@@ -24,6 +23,7 @@ class Session:
 
     def __init__(self, git_dir: Path, listing: Listing, work: Work, timeout: float) -> None:
         self.git_dir = git_dir
+        self._listed = dict(listing.refs)
         self.refs: dict[str, str] = {ref_text(name): sha for name, sha in listing.refs.items()}
         """Full name → object id of every branch and tag, on the remote when the session began."""
         self.head = listing.head
@@ -67,13 +67,14 @@ class Session:
             raise NotForward(f"{shown(name)} would lose commits, which is never done from here.")
 
     def _note(self, updates: Sequence[RefUpdate]) -> None:
-        """Write down what the remote has now, so that the next look at it finds nothing new to transfer."""
-        with suppress(GitError):
-            mirror_refs.note_incoming(self.git_dir, {update.name: update.new for update in updates})
+        """Write down what the remote has now: all of it is here, so that the next session need not fetch."""
         for update in updates:
+            name = update.name.encode("utf-8", "surrogateescape")
+            self._listed.pop(name, None)
             self.refs.pop(update.name, None)
             if update.new:
-                self.refs[update.name] = update.new
+                self._listed[name] = self.refs[update.name] = update.new
+        mirror_refs.note_listing(self.git_dir, self._listed)
 
 
 def _follows(git_dir: Path, new: str, old: str) -> bool:

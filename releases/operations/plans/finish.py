@@ -8,7 +8,7 @@ from typing import Any
 from releases.git import objects
 from releases.git.changes import Changes, Merged
 from releases.git.push import RefUpdate
-from releases.git.ranges import Parting, parting
+from releases.git.ranges import Parting, parting, straight
 from releases.git.values import BranchName, TagName, shown
 from releases.operations.plan import Conflicted, Nothing, Plan, PlanRefused
 from releases.policies.wording import count
@@ -100,7 +100,7 @@ def _merge_and_tag(finish: _Finish, work: Changes) -> Plan | Conflicted:
     planning, production = finish.planning, finish.production
     assert production is not None  # noqa: S101
     check_order(planning, work, finish.tag, finish.tip, production)
-    sides = parting(planning.git_dir, finish.tip, finish.head)
+    sides = straight(work.reader, finish.tip, finish.head) or parting(planning.git_dir, finish.tip, finish.head)
     base = release_base(planning, work, finish.tag, [finish.tip, finish.head], sides)
     landing = _landed(finish, work, sides, base) if not sides.right else _landing(finish, work, sides)
     if isinstance(landing, Conflicted):
@@ -134,9 +134,11 @@ def _landing(finish: _Finish, work: Changes, sides: Parting) -> _Landing | Confl
             retryable=False,
         )  # fmt: skip
     fork = sides.bases[0]
-    if finish.method == "ff" and finish.tip in sides.bases:
+    onto_it = finish.tip in sides.bases
+    if finish.method == "ff" and onto_it:
         return _Landing(finish.head, finish.head, fork)
-    merged = work.merge(finish.tip, finish.head)
+    # What stands on production's tip is merged as it is; git need not be asked.
+    merged = Merged(work.commit(finish.head).tree) if onto_it else work.merge(finish.tip, finish.head)
     if not merged.clean:
         return _conflicted(finish, merged)
     notes: tuple[str, ...] = ()
