@@ -20,6 +20,8 @@ PATCH_LIMIT = 24 << 20
 """Bytes of one patch that are looked at; a larger one is compared by its raw changes alone."""
 MAX_SIZED = 60
 """Paths up to which a commit keeps the ids of its blobs."""
+_SIDES = re.compile(rb"^:(?!(\d{6}) \1 )(\d{6}) (\d{6}) (\w)(?=\t)", re.MULTILINE)
+"""A change of modes, or of being there at all, in raw changes without blob ids."""
 _IDS = re.compile(rb" ([0-9a-f]{40,64}) ([0-9a-f]{40,64}) ")
 PACKED = 16 << 10
 """Bytes of raw changes from which they are held compressed."""
@@ -47,6 +49,7 @@ class Facts:
     body: str | None = None
     """The whole message, where it was asked for."""
     _paths: tuple[str, ...] | None = None
+    _inverse: bytes | None = None
 
     @property
     def is_merge(self) -> bool:
@@ -84,8 +87,9 @@ class Facts:
         """The header its exact undoing would have."""
         if not self.header:
             return b""
-        lines = _IDS.sub(b" ", self.raw_changes).split(b"\n")
-        return digest(b"\n".join([_turned(line) for line in lines]))
+        if self._inverse is None:
+            self._inverse = digest(_SIDES.sub(_other_way, _IDS.sub(b" ", self.raw_changes)))
+        return self._inverse
 
     @property
     def raw(self) -> bytes:
@@ -131,6 +135,11 @@ class Facts:
 
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
+
+
+def _other_way(match: re.Match[bytes]) -> bytes:
+    status = {b"A": b"D", b"D": b"A"}.get(match[4], match[4])
+    return b":" + match[3] + b" " + match[2] + b" " + status
 
 
 def _turned(line: bytes) -> bytes:

@@ -43,6 +43,7 @@ class Patches:
     known: dict[str, Content] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     held: int = 0
+    grown: dict[str, tuple[int | None, ...]] = field(default_factory=dict)
     compared: dict[str, set[str]] = field(default_factory=dict)
     """By commit in question: the others whose patches were read for its sake."""
 
@@ -80,8 +81,12 @@ class Patches:
 
     def growth(self, commit: Facts) -> tuple[int | None, ...] | None:
         """Bytes by which each path grew, None for what cannot be told; None when nothing can."""
-        blobs = commit.blobs
-        return tuple(self._grew(old, new) for old, new in blobs) if blobs else None
+        known = self.grown.get(commit.sha)
+        if known is None and (blobs := commit.blobs):
+            known = tuple(self._grew(old, new) for old, new in blobs)
+            if None not in known:
+                self.grown[commit.sha] = known
+        return known
 
     def _grew(self, old: str, new: str) -> int | None:
         was = self.sizes.get(old) if old.strip("0") else 0
