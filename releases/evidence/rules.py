@@ -263,8 +263,20 @@ def _in_squash(part: CommitVerdict, squashed: tuple[str, ...]) -> CommitVerdict:
 
 
 def _single(part: CommitVerdict, parts: tuple[CommitVerdict, ...], target: str) -> FixVerdict:
-    detail = short(part.counterparts[0]) if part.counterparts and part.verdict is not Code.MERGED else ""
-    return FixVerdict(part.verdict, part.settled, _said(part.why, target), parts, detail)
+    return FixVerdict(part.verdict, part.settled, _said(part.why, target), parts, _second_line(part))
+
+
+def _second_line(part: CommitVerdict) -> str:
+    """The fact that a cell shows below its verdict."""
+    if part.verdict is Code.MERGED:
+        return ""
+    if part.verdict is Code.LIKELY and part.similarity is not None:
+        return f"{int(part.similarity * 100)} % alike"
+    if part.verdict is Code.DECLARED and not part.settled:
+        return "trailer only" if Evidence.TRAILER in part.evidence else "Change-Id only"
+    if part.verdict is Code.REVERTED and part.reverted_by:
+        return f"by {short(part.reverted_by[0])}"
+    return short(part.counterparts[0]) if part.counterparts else ""
 
 
 def _uniform(
