@@ -64,6 +64,7 @@ def tidy_mirror(project_pk: int) -> None:
     if project is not None:
         with suppress(GitError, SecretUnreadable):
             mirror_tidy(project)
+        _next_ones(project_pk)  # Somebody may have asked for a change meanwhile, and found the mirror held.
 
 
 @shared_task(name="releases.tasks.sweep")  # type: ignore[untyped-decorator]
@@ -85,11 +86,11 @@ class Swept:
 def sweep_now() -> Swept:
     """One sweep, in this process."""
     operations_lost()
+    operations, fetches = operations_to_nudge(), keeping_up.sweep()
+    sent = sum(operation_nudge(pk) for pk in operations) + sum(fetch_nudge(pk) for pk in fetches)
     for project_pk in settlements_sweep():
         # Something is owed again because a waiver ran out; the tickets show it.
         hotfixes_observe(Project.objects.get(pk=project_pk))
-    operations, fetches = operations_to_nudge(), keeping_up.sweep()
-    sent = sum(operation_nudge(pk) for pk in operations) + sum(fetch_nudge(pk) for pk in fetches)
     return Swept(len(fetches), len(operations), sent)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Q, QuerySet
 
 from releases.projects.models import Project
 
 from .models import Operation
-from .services import ACTIVE
+from .services import ACTIVE, newer_ones
 
 
 def operations_of(project: Project, *subjects: str) -> QuerySet[Operation]:
@@ -47,5 +47,4 @@ def operations_open(projects: Iterable[int] | None = None) -> QuerySet[Operation
     found = Operation.objects.filter(Q(state__in=ACTIVE) | Q(state=Operation.State.CONFLICT) | Q(retryable=True))
     if projects is not None:
         found = found.filter(project_id__in=projects)
-    newer = Operation.objects.filter(project=OuterRef("project"), key=OuterRef("key"), pk__gt=OuterRef("pk"))
-    return found.exclude(Exists(newer)).select_related("project", "actor")
+    return found.filter(~Exists(newer_ones())).select_related("project", "actor")

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from releases import live
@@ -96,7 +96,8 @@ def operation_retry(operation: Operation, actor: Any = None) -> Operation:
     again = Q(state=Operation.State.CONFLICT) | Q(state=Operation.State.FAILED, retryable=True)
     try:
         with transaction.atomic():
-            changed = Operation.objects.filter(again, pk=operation.pk, step=operation.step).update(
+            row = Operation.objects.filter(again, ~Exists(newer_ones()), pk=operation.pk, step=operation.step)
+            changed = row.update(
                 state=Operation.State.QUEUED, attempts=0, replans=0, error_code="", error_text="", retryable=False,
                 outcome={}, nudged_at=None, worker="", finished_at=None, **fresh,
             )  # fmt: skip
@@ -107,6 +108,8 @@ def operation_retry(operation: Operation, actor: Any = None) -> Operation:
     standing = Operation.objects.filter(project=operation.project_id, key=operation.key, state__in=ACTIVE).first()
     if standing is None:
         operation.refresh_from_db()
+        if Operation.objects.filter(pk=operation.pk).filter(Exists(newer_ones())).exists():
+            raise OperationRefused("The same was asked for anew since; that one counts.")
         raise OperationRefused(f"This cannot be tried again: it is {operation.get_state_display().lower()}.")
     _publish(standing)
     return standing
@@ -280,7 +283,7 @@ def operation_next(project_pk: int) -> int | None:
 def operations_found_done(project: Project) -> list[Operation]:
     """After a look at the remote: name as done what failed without an answer, and is there all the same."""
     unsure = Operation.objects.filter(project=project, state=Operation.State.FAILED, step=Operation.Step.PLANNED)
-    unsure = unsure.exclude(plan=None).select_related("project", "actor")
+    unsure = unsure.filter(~Exists(newer_ones())).exclude(plan=None).select_related("project", "actor")
     found = []
     for operation in unsure:
         plan = Plan.from_data(operation.plan or {})
@@ -325,6 +328,11 @@ def storable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [storable(part) for part in value]
     return value
+
+
+def newer_ones() -> QuerySet[Operation]:
+    """What was asked for under the same key since; to be used in `Exists`."""
+    return Operation.objects.filter(project=OuterRef("project"), key=OuterRef("key"), pk__gt=OuterRef("pk"))
 
 
 def _held(operation: Operation) -> Any:

@@ -409,6 +409,23 @@ def test_trying_again_joins_what_was_asked_for_anew() -> None:
     assert again(operation).state == "failed"
 
 
+def test_what_was_asked_for_anew_leaves_the_older_one_alone() -> None:
+    project = make_project()
+    older = claimed(project)
+    operation_keep_plan(older, make_plan())
+    operation_fail(older, "timed-out", "Git took too long.")
+    newer, _made = ask(project, key=older.key)
+    running = operation_claim(newer.pk, "two")
+    assert running is not None
+    operation_settle(running, make_plan())
+    make_ref(project, BRANCH, sha=sha("v1.0.0"))
+    assert operations_found_done(project) == []
+    with pytest.raises(OperationRefused, match="anew"):
+        operation_retry(again(older))
+    assert again(older).state == "failed"
+    assert Event.objects.filter(kind="operation.done").count() == 1
+
+
 def test_a_task_is_sent_again_after_a_while() -> None:
     operation = make_operation(make_project())
     operation_nudged(operation.pk)
