@@ -6,6 +6,7 @@ A question that git cannot answer now gives None; what was known before then sta
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,19 @@ class Sight:
         shas = self.history.ask(lambda: list(objects.walk(git_dir, spans, *options)))
         if shas is None:
             return None
+        known = self.history.commits(shas)
+        return [known[sha] for sha in reversed(shas) if sha in known]
+
+    def naming(self, key: str, tips: Sequence[str], since: datetime) -> list[CommitInfo]:
+        """Commits (no merges) made since then, reachable from the tips, whose message has the key; oldest first."""
+        git_dir = self.git_dir
+        if git_dir is None or not tips:
+            return []
+        options = (
+            "--no-merges", "--topo-order", f"--max-count={MOST_COMMITS}", f"--since={int(since.timestamp())}",
+            f"--grep={key}", "--fixed-strings", "--regexp-ignore-case",
+        )  # fmt: skip
+        shas = self.history.ask(lambda: list(objects.walk(git_dir, list(dict.fromkeys(tips)), *options))) or []
         known = self.history.commits(shas)
         return [known[sha] for sha in reversed(shas) if sha in known]
 

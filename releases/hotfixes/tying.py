@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 
+from releases.evidence.text import says_revert
 from releases.policies.models import Fix
 from releases.projects.models import Release
 
 from .change import measure
 from .ground import HEADS, TAGS, Branch, Ground
+from .keys import holds_key
 from .models import Hotfix
 from .sight import MOST_COMMITS, Sight, commit_data
 
@@ -56,6 +58,8 @@ def tie(hotfix: Hotfix, ground: Ground, sight: Sight) -> Tie:
     if branch is not None:
         found.branch = branch.name
         _look(hotfix, found, branch, ground, sight)
+    if not found.tag and not (found.branch and found.commits):
+        _by_name(hotfix, found, branch, ground, sight)
     found.fixes = ground.fixes_of(hotfix, [*found.shas, *([found.head] if found.commits else [])], standing)
     if found.commits:
         found.holders = sight.holders(found.head or found.shas[-1])
@@ -97,6 +101,28 @@ def _look(hotfix: Hotfix, found: Tie, branch: Branch, ground: Ground, sight: Sig
     _base(found, ground, sight)
     mine = set(found.shas)
     _measure(hotfix, found, ground, sight, strays=sum(info.sha not in mine for info in beside))
+
+
+def _by_name(hotfix: Hotfix, found: Tie, branch: Branch | None, ground: Ground, sight: Sight) -> None:
+    """Take up commits that carry the key where no branch of its own shows them: made straight on the integration
+    branch when the way leads through it, or merged before anybody looked."""
+    tips = [branch.commit] if branch is not None and branch.here else []
+    tips += ground.production.values()
+    if hotfix.way in (Hotfix.Way.FORWARD, Hotfix.Way.REVERT) or not ground.production:
+        tips += [target.tip for target in ground.targets if target.tip]
+    named = sight.naming(hotfix.key, tips, hotfix.created_at - _BEFORE)
+    mine = [info for info in named if holds_key(info.subject, hotfix.key) and not says_revert(info.subject)]
+    if not mine or [info.sha for info in mine] == found.shas:
+        return
+    found.commits = [commit_data(info) for info in mine]
+    if not found.branch:
+        found.head, found.head_at = mine[-1].sha, mine[-1].committed_at
+    _base(found, ground, sight)
+    _measure(hotfix, found, ground, sight)
+
+
+_BEFORE = timedelta(days=1)
+"""A fix may be begun before anybody opens its ticket."""
 
 
 def _base(found: Tie, ground: Ground, sight: Sight) -> None:
