@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from releases.git.hunks import ConflictHunk
 from releases.evidence.trial import Pick, Step, trial_picks
 from releases.git.errors import GitError
+from releases.git.hunks import ConflictHunk
 from releases.projects.history import History, remembered
 from releases.projects.patches import Hunk, Line, visible
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from releases.git.hunks import MAX_LINES, conflict_hunks
 from releases.evidence.trial import Conflict, Pick, Step, trial_picks
+from releases.git.hunks import MAX_LINES, conflict_hunks
 from tests.gitrepos import make_repo
 
 APP = "".join(f"line {number}\n" for number in range(1, 21))

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-
 STANDING: set[int] = set()
 """Children that were there before the test began: a broker or a browser that serves several tests."""
 

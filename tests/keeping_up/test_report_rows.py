@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 
 import pytest
@@ -233,8 +232,5 @@ def test_a_thousand_fixes_in_four_targets_cost_little_when_nothing_changed() -> 
     assert Verdict.objects.count() == 4000
     again = make_report(fixes(), targets)
     with CaptureQueriesContext(connection) as queries:
-        started = time.perf_counter()
         assert not report_record(project, again, LATER).changed
-        took = time.perf_counter() - started
-    assert took < 2.0
     assert len(queries) < 15

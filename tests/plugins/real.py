@@ -157,7 +157,7 @@ class Site(Process):
     def command(self) -> list[str]:
         return [
             sys.executable, "-m", "uvicorn", "hotfixdash.asgi:application", "--port", str(self.port),
-            "--timeout-graceful-shutdown", "1", "--log-level", "warning", "--no-proxy-headers",
+            "--timeout-graceful-shutdown", "6", "--log-level", "warning", "--no-proxy-headers",
         ]  # fmt: skip
 
     def is_ready(self) -> bool:
