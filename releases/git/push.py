@@ -97,15 +97,19 @@ _HOOK = re.compile(r"hook declined", re.IGNORECASE)
 _BYSTANDER = re.compile(r"atomic (?:push|transaction) fail|atomic push failed", re.IGNORECASE)
 _DENIED = re.compile(
     r"permission .*denied|denied to|not allowed|read.?only|forbidden|protected|returned error: 403|write access|"
-    r"not permitted|dubious ownership|deploy key",
+    r"not permitted|deploy key",
     re.IGNORECASE,
+)
+_FOREIGN = re.compile(r"dubious ownership")
+_OTHER_ACCOUNT = (
+    "The repository belongs to another account of this machine, and its hooks would run as this one. Give its folder "
+    "to the account that runs the dashboard, or let the project's address go through ssh or https."
 )
 _BROKEN = re.compile(
     r"unexpected disconnect|early eof|hung up|bad (?:pack|line)|unpack status|protocol error|rpc failed|"
     r"broken pipe|connection (?:reset|closed)|expected .* got|send-pack.*error|malformed|failed to read",
     re.IGNORECASE,
 )
-_REMOTE_LINE = re.compile(r"^remote: ?", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,21 +146,11 @@ def push_error(stdout: str, stderr: str, otherwise: GitError, secrets: Iterable[
     """The named error of a push that failed. `otherwise` is what git's words mean for any call."""
     refused = [status for status in parse_porcelain(stdout) if not status.done]
     words = remote_words(stderr, secrets)
+    if refused:
+        return _refusal(refused, stderr, words)
     own = "\n".join(line for line in stderr.split("\n") if not line.startswith("remote:"))
-    telling = [status for status in refused if not _BYSTANDER.search(status.summary)] or refused
-    said = " ".join(status.summary for status in telling)
-    names = tuple(dict.fromkeys(status.name for status in telling))
-    detail = words or scrub(said or own, secrets)[:WORDS]
-    if telling:
-        if _LATE.search(said) or (_RACE.search(said) and _LATE.search(stderr)):
-            return LeaseLost(detail=f"{_listed(names)}: {scrub(said)}"[:WORDS])
-        if _HOOK.search(said):
-            return HookRefused(detail=detail)
-        if "remote failed to report status" in said or _BROKEN.search(said):
-            return HalfAnswered(detail=detail)
-        if _RACE.search(said) and not _DENIED.search(words):
-            return LeaseLost(detail=f"{_listed(names)}: {scrub(said)}"[:WORDS])
-        return PushRefused(detail=detail)
+    if _FOREIGN.search(own):
+        return PushRefused(_OTHER_ACCOUNT, scrub(own, secrets)[:WORDS])
     if _DENIED.search(own) or _DENIED.search(words) or isinstance(otherwise, Refused):
         return PushRefused(detail=words or scrub(own, secrets)[:WORDS])
     if isinstance(otherwise, Unreachable) and _BROKEN.search(own):
@@ -164,5 +158,21 @@ def push_error(stdout: str, stderr: str, otherwise: GitError, secrets: Iterable[
     return otherwise
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(shown(name.removeprefix("refs/heads/").removeprefix("refs/tags/")) for name in names[:5])
+def _refusal(refused: Sequence[RefStatus], stderr: str, words: str) -> GitError:
+    """The error behind the refs that did not move: what happened to the others follows from the first."""
+    telling = [status for status in refused if not _BYSTANDER.search(status.summary)]
+    said = " ".join(status.summary for status in telling)
+    detail = words or scrub(said)[:WORDS]
+    raced = _RACE.search(said or stderr)
+    if _LATE.search(said) or (raced and (_LATE.search(stderr) or not _DENIED.search(words))):
+        names = ", ".join(dict.fromkeys(shown(_short(status.name)) for status in (telling or refused)[:5]))
+        return LeaseLost(detail=f"{names}: {scrub(said) or words}"[:WORDS])
+    if _HOOK.search(said):
+        return HookRefused(detail=detail)
+    if "failed to report status" in said:
+        return HalfAnswered(detail=detail)
+    return PushRefused(detail=detail)
+
+
+def _short(name: str) -> str:
+    return name.removeprefix("refs/heads/").removeprefix("refs/tags/")

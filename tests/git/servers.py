@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import os
 import socket
 import subprocess
@@ -26,6 +27,12 @@ class GitServer:
     status: int | None = None
     hold: threading.Event | None = None
     """While set to an event, packs are only sent after it fires."""
+    refuse_push: int | None = None
+    """Pushes are answered with this status."""
+    cut_push: str = ""
+    """`before` or `after` the repository has taken a push the connection is cut."""
+    hold_push: threading.Event | None = None
+    """While set to an event, pushes are only answered after it fires."""
     requests: list[str] = field(default_factory=list)
     authorized: int = 0
     serving: threading.Event = field(default_factory=threading.Event)
@@ -81,8 +88,24 @@ def _handler(server: GitServer) -> type[BaseHTTPRequestHandler]:
                 server.serving.set()
                 if server.hold:
                     server.hold.wait(30)
+            pushing = "git-receive-pack" in self.path
+            if pushing and server.refuse_push:
+                return self._refuse(server.refuse_push)
+            if pushing and self.command == "POST" and self._misbehaves(path, query, body):
+                return None
             self._backend(path, query, body)
             return None
+
+        def _misbehaves(self, path: str, query: str, body: bytes) -> bool:
+            if server.hold_push:
+                server.hold_push.wait(30)
+            if server.cut_push == "after":
+                self.wfile = io.BytesIO()
+                self._backend(path, query, body)
+            if server.cut_push:
+                self.connection.shutdown(socket.SHUT_RDWR)
+                self.close_connection = True
+            return bool(server.cut_push)
 
         def _backend(self, path: str, query: str, body: bytes) -> None:
             env = {
@@ -91,7 +114,7 @@ def _handler(server: GitServer) -> type[BaseHTTPRequestHandler]:
                 "CONTENT_TYPE": self.headers.get("Content-Type", ""), "CONTENT_LENGTH": str(len(body)),
                 "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""), "REMOTE_ADDR": "127.0.0.1",
                 "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""), "GIT_CONFIG_NOSYSTEM": "1",
-                "HOME": "/nonexistent",
+                "HOME": "/nonexistent", "REMOTE_USER": "somebody",
             }  # fmt: skip
             done = subprocess.run(["git", "http-backend"], input=body, env=env, capture_output=True, check=False)
             head, _, content = done.stdout.partition(b"\r\n\r\n")
@@ -123,8 +146,9 @@ def git_server(root: Path, **options: object) -> Iterator[GitServer]:
     try:
         yield server
     finally:
-        if server.hold:
-            server.hold.set()
+        for hold in (server.hold, server.hold_push):
+            if hold:
+                hold.set()
         listener.shutdown()
         listener.server_close()
         thread.join()
