@@ -47,6 +47,8 @@ class Hotfix:
     into: str = "main"
     also: Sequence[str] = ()
     """Other branches that the hotfix branch itself is merged into, right away."""
+    keep: bool = False
+    """The branch is still there."""
 
 
 def single(ticket: str, title: str, version: str, live: int, edits: Sequence[Edit], by: Person) -> Hotfix:
@@ -111,7 +113,8 @@ class Story:
                 tail = "" if place == "main" else f" into {place}"
                 subject = f"Merge branch '{branch}'{tail}"
                 self.history.merge(place, branch, subject, by=fix.by, at=when, body=fix.title)
-            self.history.drop(branch)
+            if not fix.keep:
+                self.history.drop(branch)
 
         self.at(fix.live + (total * 20 + 25) * MINUTE, work)
         self.at(fix.live + 12 * MINUTE, ship)

@@ -125,10 +125,11 @@ def people(hotfix: Hotfix, reviews: Sequence[Review], taking_part: Sequence[Any]
             said.append(what)
 
     accounts = {person.email.casefold(): person.get_username() for person in taking_part if person.email}
+    accounts |= {person.get_full_name().casefold(): person.get_username() for person in taking_part}
     for commit in hotfix.commits:
         email, name = str(commit.get("author_email", "")).casefold(), str(commit.get("author_name", ""))
         if name or email:
-            add(accounts.get(email, name or email), "wrote the fix")
+            add(accounts.get(email) or accounts.get(name.casefold()) or name or email, "wrote the fix")
     for review in reviews:
         if review.head == hotfix.head and review.says != Review.Says.COMMENT:
             said = "approved" if review.says == Review.Says.APPROVE else "asked for changes"

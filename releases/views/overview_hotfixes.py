@@ -1,4 +1,4 @@
-"""What the overview says of hotfixes: those in flight, waivers that end soon, what is to be re-applied, untracked work."""
+"""Hotfixes on the overview: those in flight, waivers that end soon, what is to be re-applied, untracked work."""
 
 from __future__ import annotations
 

@@ -320,6 +320,6 @@ FIXES = (
             Change("Send 3-D Secure timeout in milliseconds", _MILLISECONDS),
             Change("Test the unit of the 3-D Secure timeout", _TEST_MILLISECONDS),
         ],
-        JONAS,
+        JONAS, keep=True,
     ),
 )  # fmt: skip

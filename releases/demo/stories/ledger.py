@@ -160,6 +160,25 @@ _KINDS = patch("""
 """)
 """Work on develop on the same lines, so that the cap conflicts in all three files."""
 
+_SPLIT = patch("""
+@ ledger/money.py
++
++
++def split(amount, currency, parts):
++    digits = DIGITS.get(currency, 2)
++    share = round(amount / parts, digits)
++    return [share] * (parts - 1) + [round(amount - share * (parts - 1), digits)]
+
+@ tests/test_money.py
++
++    def test_yen_are_split_without_cents(self):
++        self.assertEqual(split(100, "JPY", 3), [33, 33, 34])
+
+-from ledger.money import shown
++from ledger.money import shown, split
+""")
+"""A hotfix under way: on its branch, to be reviewed."""
+
 _THINGS = (
     Thing("account", "accounts", ("holder", "currency"), ("open", "closed")),
     Thing("posting", "postings", ("account", "amount"), ("pending", "booked")),
@@ -187,6 +206,7 @@ def plan(story: Story) -> None:
     story.hotfix(single("TICKET-1146", "Pay out in the evening too", "3.8.1", age(days=29), _EVENING, OSKAR))
     story.hotfix(single("TICKET-1219", "Cap webhook retries at 12 hours", "3.8.3", age(days=1, hours=22), _CAP, JONAS))
     _undo_evening(story)
+    _under_way(story)
     _releases(story)
     story.commit(age(days=21), "develop", "Pause by kind of event", _KINDS, by=TOMAS)
 
@@ -201,6 +221,14 @@ def _undo_evening(story: Story) -> None:
     story.at(age(days=27, hours=1), undo)
     story.merge(age(days=27, minutes=20), "main", "hotfix/TICKET-1148", by=AIKO, close=True)
     story.release("3.8.2", age(days=27), note="Pay out in the morning only, again.")
+
+
+def _under_way(story: Story) -> None:
+    """Cut from what is live, one commit, not merged yet."""
+    branch = "hotfix/TICKET-1241"
+    story.at(age(minutes=60), lambda _when: story.history.branch(branch, "v3.8.3"))
+    subject = "[HOTFIX] TICKET-1241: Keep the currency when splitting a payout"
+    story.commit(age(minutes=22), branch, subject, _SPLIT, by=JONAS)
 
 
 def _releases(story: Story) -> None:
