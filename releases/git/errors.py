@@ -133,7 +133,7 @@ class UrlNotAllowed(GitError):
 
 
 class Moved(UrlNotAllowed):
-    code = "moved"
+    code = "redirected"
     default = "The server sends on to another address, which is not followed. Set the repository's new address."
 
 

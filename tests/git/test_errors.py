@@ -51,7 +51,7 @@ SAID = [
     ("fatal: Needed a single revision", "no-such-ref"),
     ("fatal: couldn't find remote ref nope", "no-such-ref"),
     ("fatal: transport 'ext' not allowed", "url-not-allowed"),
-    ("fatal: unable to access 'https://h/x/': The requested URL returned error: 301", "moved"),
+    ("fatal: unable to access 'https://h/x/': The requested URL returned error: 301", "redirected"),
     ("fatal: something nobody has seen before", "failed"),
     ("", "failed"),
 ]
