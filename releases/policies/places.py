@@ -16,6 +16,7 @@ from releases.git.mirror import Mirror
 from releases.git.remotes import RemotePolicy
 from releases.git.repository import locate
 
+from .decided import Decisions, decisions_of
 from .flow import FlowPolicy
 from .refs import Refs, read_refs
 
@@ -43,6 +44,8 @@ class Place:
     """The file for facts about its commits; None to keep none."""
     policy: FlowPolicy | None = None
     """The tracked project's policy; None when it is to be guessed."""
+    decisions: Decisions = field(default_factory=dict)
+    """What people decided by hand in the tracked project."""
     _refs: Refs | None = field(default=None, repr=False)
 
     @property
@@ -102,6 +105,7 @@ def _tracked(name: str) -> Place:
         raise missing
     try:
         project = Project.objects.filter(Q(name=name) | Q(slug=name)).first()
+        decisions = decisions_of(project.pk) if project is not None else {}
     except Error:
         raise missing from None
     if project is None:
@@ -114,7 +118,7 @@ def _tracked(name: str) -> Place:
             f"Run manage.py fetch {project.slug} --wait.",
         )
     policy = FlowPolicy.from_data(project.policy) if project.policy else None
-    return Place(project.name, folder, facts_file(project), policy)
+    return Place(project.name, folder, facts_file(project), policy, decisions)
 
 
 def _has_database() -> bool:

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -13,6 +14,7 @@ from django.core.management.base import CommandParser
 from releases.management.reporting import ReportingCommand
 from releases.policies.answer import answer
 from releases.policies.asking import question_from
+from releases.policies.decided import report_decide
 from releases.policies.formats import Style
 from releases.policies.gate import gate, gate_data
 from releases.policies.gate_table import gate_table
@@ -44,6 +46,7 @@ class Command(ReportingCommand):
                 place.git_dir, question, name=place.name, store=place.cache, refs=place.refs, preview=False,
                 progress=self.progress(), started=started,
             )  # fmt: skip
+            report_decide(report, place.decisions, datetime.now(UTC))
         found = gate(report, candidate)
         if options["format"] == "json":
             self.write(self.json(gate_data(report, found)))

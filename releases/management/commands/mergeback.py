@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from releases.evidence.verdicts import Report
 from releases.management.reporting import ReportingCommand
 from releases.policies.answer import answer
 from releases.policies.asking import question_from
+from releases.policies.decided import report_decide
 from releases.policies.formats import Style, markdown, table
 from releases.policies.report_data import report_data
 
@@ -62,6 +64,7 @@ class Command(ReportingCommand):
                 place.git_dir, question, name=place.name, store=place.cache, refs=place.refs,
                 preview=not options["no_preview"], progress=self.progress(), started=started,
             )  # fmt: skip
+            report_decide(report, place.decisions, datetime.now(UTC))
         self.write(self.render(report, options))
         return 1 if options["exit_code"] and report.owed else 0
 
