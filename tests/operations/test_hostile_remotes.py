@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from releases.operations.services import operation_retry
 from releases.projects.models import FetchRun, Project
 from releases.tasks import fetch_carry_out
 from tests.factories import make_operation
+from tests.git.servers import GitServer, free_port, git_server
 from tests.gitrepos import Repo, make_flow
 
 from .small import Planned, again, fixed, hook, merges, remote_refs, tracked
@@ -164,4 +167,74 @@ def test_a_locked_branch_is_tried_a_few_times_and_then_left(operation: Operation
     assert again(operation).retryable
     assert remote_refs(repo) == before
     lock.unlink()
+    works_now(operation, repo)
+
+
+# --- over the network -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(operation: Operation, repo: Repo, tmp_path: Path) -> Iterator[GitServer]:
+    """The same remote, reached by http."""
+    repo.git("config", "http.receivepack", "true")
+    with git_server(tmp_path) as running:
+        Project.objects.update(remote_url=f"{running.url}/{repo.path.name}")
+        yield running
+
+
+def test_over_http_it_is_done_as_well(operation: Operation, repo: Repo, server: GitServer) -> None:
+    operation_carry_out(operation.pk, "one")
+    assert (again(operation).state, again(operation).error_text) == ("done", "")
+    assert merges(repo) == 1
+
+
+def test_a_connection_cut_before_the_push_was_taken(operation: Operation, repo: Repo, server: GitServer) -> None:
+    server.cut_push = "before"
+    operation_carry_out(operation.pk, "one")
+    now = again(operation)
+    assert (now.state, now.retryable, now.step) == ("failed", True, "planned")
+    assert "not known" in now.error_text
+    assert merges(repo) == 0
+    server.cut_push = ""
+    works_now(operation, repo)
+
+
+def test_a_connection_cut_after_the_push_was_taken(operation: Operation, repo: Repo, server: GitServer) -> None:
+    """The answer is lost, and looked up at once."""
+    server.cut_push = "after"
+    operation_carry_out(operation.pk, "one")
+    assert (again(operation).state, again(operation).error_text) == ("done", "")
+    assert merges(repo) == 1
+    assert Event.objects.filter(kind="operation.done").count() == 1
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "protected"), (401, "auth"), (500, "unreachable")])
+def test_a_server_that_answers_with_an_error(
+    operation: Operation, repo: Repo, server: GitServer, status: int, code: str
+) -> None:
+    server.refuse_push = status
+    operation_carry_out(operation.pk, "one")
+    failed(operation, code)
+    assert merges(repo) == 0
+    server.refuse_push = None
+    works_now(operation, repo)
+
+
+def test_a_server_that_never_answers_a_push(operation: Operation, repo: Repo, server: GitServer, settings: Any) -> None:
+    settings.GIT_TIMEOUT = 3
+    server.hold_push = threading.Event()
+    operation_carry_out(operation.pk, "one")
+    failed(operation, "timed-out")
+    server.hold_push.set()
+    server.hold_push = None
+    operation_carry_out(operation_retry(again(operation)).pk, "two")
+    assert again(operation).state == "done"
+    assert merges(repo) == 1
+
+
+def test_a_server_that_is_switched_off(operation: Operation, repo: Repo) -> None:
+    Project.objects.update(remote_url=f"http://127.0.0.1:{free_port()}/{repo.path.name}")
+    operation_carry_out(operation.pk, "one")
+    assert failed(operation, "unreachable").step == ""
+    Project.objects.update(remote_url=str(repo.path))
     works_now(operation, repo)
