@@ -32,6 +32,8 @@ MAX_CONFLICTS = 200
 MAX_FILES_WITH_HUNKS = 20
 MAX_BLOB = 512 << 10
 """Bytes above which a conflicting file is named but its hunks are not read."""
+_PLAIN = 100
+"""Modified files up to which a merge is made without git."""
 _OUR_SIDE_DECIDES = frozenset({"contents", "add/add", "binary", "modify/delete"})
 """Conflicts about one path, in which one side can simply be taken."""
 
@@ -99,31 +101,65 @@ class Changes:
         """A commit as it is stored, also through a tag. Raises MissingObject."""
         return self.reader.commit(sha)
 
-    def merge(self, ours: str, theirs: str, *, keep_ours: Sequence[str] = ()) -> Merged:
-        """Merge the commit `theirs` into `ours`. `keep_ours` are globs of files in which our side stays as it is."""
-        mine = self.commit(ours)
-        return self._merged(mine.sha, self.commit(theirs).sha, mine.tree, keep_ours)
+    def merge(self, ours: str, theirs: str, *, keep_ours: Sequence[str] = (), base: str = "") -> Merged:
+        """Merge the commit `theirs` into `ours`. `keep_ours` are globs of files in which our side stays as it is.
+
+        `base`, where the caller knows it, is their one best common ancestor.
+        """
+        mine, other = self.commit(ours), self.commit(theirs)
+        plain = self._plain(self.commit(base).tree, other.tree, mine.tree, keep_ours) if base else None
+        return plain or self._merged(mine.sha, other.sha, mine.tree, keep_ours)
 
     def pick(self, onto: str, commit: str, *, keep_ours: Sequence[str] = ()) -> Merged:
         """Lay what a commit changed (a merge: against its first parent) onto another one."""
         source = self.commit(commit)
-        base = source.parents[:1]
-        mine = self.commit(onto).tree
-        theirs = source.sha if source.parents == base else self._made_up(source.tree, base)
-        return self._merged(self._made_up(mine, base), theirs, mine, keep_ours)
+        return self._laid(self.commit(onto).tree, source.parents[:1], source, keep_ours)
 
     def lay(self, onto: str, base: str, tip: str, *, keep_ours: Sequence[str] = ()) -> Merged:
         """Lay what changed from `base` to `tip`, which has it in its history, onto another commit."""
-        mine = self.commit(onto).tree
-        return self._merged(self._made_up(mine, (self.commit(base).sha,)), self.commit(tip).sha, mine, keep_ours)
+        source = self.commit(tip)
+        whole = CommitObject(source.sha, source.tree, (), source.author, source.encoding, source.message)
+        return self._laid(self.commit(onto).tree, (self.commit(base).sha,), whole, keep_ours)
 
     def revert(self, onto: str, commit: str) -> Merged:
         """Take back what a commit changed (a merge: against its first parent)."""
         source = self.commit(commit)
         before = self.commit(source.parents[0]).tree if source.parents else self._write("tree", b"", source.sha)
         mine = self.commit(onto).tree
+        if plain := self._plain(source.tree, before, mine, ()):
+            return plain
         ours, theirs = self._made_up(mine, (source.sha,)), self._made_up(before, (source.sha,))
         return self._merged(ours, theirs, mine, ())
+
+    def _laid(self, mine: str, base: tuple[str, ...], source: CommitObject, keep_ours: Sequence[str]) -> Merged:
+        if base and (plain := self._plain(self.commit(base[0]).tree, source.tree, mine, keep_ours)):
+            return plain
+        theirs = source.sha if source.parents == base else self._made_up(source.tree, base)
+        return self._merged(self._made_up(mine, base), theirs, mine, keep_ours)
+
+    def _plain(self, base: str, theirs: str, mine: str, keep_ours: Sequence[str]) -> Merged | None:
+        """The merge, where their side only modified files that our side left alone; None where git has to be asked.
+
+        There the outcome is plain, and a process and a comparison of whole trees are saved.
+        """
+        width = len(mine) // 2
+        changed = trees.modifications(self.reader.tree, base, theirs, width, _PLAIN)
+        if changed is None:
+            return None
+        taken: dict[bytes, trees.TreeEntry | None] = {}
+        kept = []
+        for path, (before, after) in changed.items():
+            ours = trees.find(self.reader.tree, mine, path, width)
+            if ours == after:
+                continue
+            if trees.path_matches(path, keep_ours):
+                kept.append(path.decode("utf-8", "replace"))
+            elif ours == before:
+                taken[path] = after
+            else:
+                return None
+        tree = trees.replaced(self.reader.tree, self._tree_writer(mine), mine, taken, width) if taken else mine
+        return Merged(tree, (), tuple(kept))
 
     def _merged(self, ours: str, theirs: str, mine: str, keep_ours: Sequence[str]) -> Merged:
         left = self._deadline - time.monotonic()

@@ -16,6 +16,8 @@ from .values import Sha
 MAX_OBJECT = 64 << 20
 """Bytes of one object that are read."""
 _CHUNK = 1 << 18
+_TREES = 200
+"""Trees that are remembered: the folders around a change are read for each of its sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Reader:
         self._stack = ExitStack()
         self._flow: runner.Stream | None = None
         self._commits: dict[str, CommitObject] = {}
+        self._trees: dict[str, bytes] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -83,10 +86,15 @@ class Reader:
 
     def tree(self, sha: str) -> bytes:
         """A tree's raw content. Raises MissingObject."""
-        found = self._ask(f"{Sha.parse(sha)}^{{tree}}")
-        if found is None:
-            raise MissingObject(f"The folder {sha[:12]} cannot be read.")
-        return found[2]
+        known = self._trees.get(sha)
+        if known is None:
+            found = self._ask(f"{Sha.parse(sha)}^{{tree}}")
+            if found is None:
+                raise MissingObject(f"The folder {sha[:12]} cannot be read.")
+            known = found[2]
+            if len(self._trees) < _TREES:
+                self._trees[sha] = known
+        return known
 
     def blob(self, sha: str, limit: int = MAX_OBJECT) -> bytes | None:
         """A file's content; None when it is larger than the limit. Raises MissingObject."""

@@ -26,6 +26,7 @@ class TreeEntry:
 
 
 Entries = dict[bytes, TreeEntry]
+Change = tuple[TreeEntry, TreeEntry]
 ReadTree = Callable[[str], bytes]
 WriteTree = Callable[[bytes], str]
 
@@ -108,6 +109,19 @@ def find(read: ReadTree, tree: str, path: bytes, width: int) -> TreeEntry | None
             return None
         tree = entry.sha
     return parse_tree(read(tree), width).get(name)
+
+
+def modifications(read: ReadTree, base: str, other: str, width: int, most: int) -> dict[bytes, Change] | None:
+    """What every file was and became, where files were only modified; None where any came, went or were too many.
+
+    Nobody can rename a file without that, so a merge of such a change needs no look at similarities.
+    """
+    found: dict[bytes, Change] = {}
+    for path, before, after in differing(read, base, other, width):
+        if before is None or after is None or len(found) >= most:
+            return None
+        found[path] = (before, after)
+    return found
 
 
 def path_matches(path: bytes, globs: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,37 @@ def test_conflicting_submodules_do_not_hide_what_comes_after_them(repo: Repo) ->
     assert trials[1].clean
     with Changes(repo.git_dir) as work:
         assert "submodule" in work.merge(ours, theirs).conflicts[0].kind
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_plain_merges_are_those_that_git_makes(tmp_path: Path, seed: int) -> None:
+    """Modified, added, deleted, moved and overlapping files on both sides, in folders that come and go."""
+    dice = random.Random(seed)
+    repo = make_repo(tmp_path)
+    names = [f"{folder}f{number}" for folder in ("", "a/", "a/b/", "c/") for number in range(3)]
+    base = repo.commit({name: "".join(f"{name} {line}\n" for line in range(12)) for name in names}, "base")
+
+    def side() -> str:
+        changes: dict[str, str | None] = {}
+        for name in dice.sample(names, dice.choice([1, 2, 2, 3])):
+            lines = [f"{name} {line}\n" for line in range(12)]
+            lines[dice.choice([2, 9])] = f"changed {dice.randint(1, 2)}\n"
+            kind = dice.choice(["modify", "modify", "modify", "modify", "delete", "move"])
+            changes[name] = "".join(lines) if kind == "modify" else None
+            if kind == "move":
+                changes[f"moved/{name}"] = "".join(lines)
+        return repo.commit(changes, "side", branch=f"side{len(repo.log('--all'))}", parents=[base])
+
+    ours, theirs = side(), side()
+    with Changes(repo.git_dir) as work:
+        quick, slow = work.merge(ours, theirs, base=base), work.merge(ours, theirs)
+        picked = work.pick(ours, theirs)
+        work.keep()
+    assert quick.clean == slow.clean == picked.clean
+    if slow.clean:
+        assert quick.tree == slow.tree == picked.tree
+    else:
+        assert quick.conflicts == slow.conflicts
 
 
 def test_only_the_folders_on_the_way_are_read_and_written(repo: Repo) -> None:

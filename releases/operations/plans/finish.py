@@ -138,7 +138,8 @@ def _landing(finish: _Finish, work: Changes, sides: Parting) -> _Landing | Confl
     if finish.method == "ff" and onto_it:
         return _Landing(finish.head, finish.head, fork)
     # What stands on production's tip is merged as it is; git need not be asked.
-    merged = Merged(work.commit(finish.head).tree) if onto_it else work.merge(finish.tip, finish.head)
+    base = fork if len(sides.bases) == 1 else ""
+    merged = Merged(work.commit(finish.head).tree) if onto_it else work.merge(finish.tip, finish.head, base=base)
     if not merged.clean:
         return _conflicted(finish, merged)
     notes: tuple[str, ...] = ()

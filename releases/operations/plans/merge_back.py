@@ -138,9 +138,16 @@ def _history(back: _Back) -> dict[str, tuple[str, ...]]:
     return coming
 
 
+def _only_base(back: _Back) -> str:
+    """Where the tip's history meets the target's, when it does so in one commit only."""
+    coming = _history(back)
+    meets = {parent for parents in coming.values() for parent in parents if parent not in coming}
+    return meets.pop() if len(meets) == 1 else ""
+
+
 def _merge(back: _Back, work: Changes) -> Plan | Conflicted:
     planning = back.planning
-    merged = work.merge(back.start, back.tip, keep_ours=back.version_files)
+    merged = work.merge(back.start, back.tip, keep_ours=back.version_files, base=_only_base(back))
     source = source_words(planning.refs, back.tip, planning.text("branch"))
     if not merged.clean:
         return _conflicted(back, merged, "", [shell("git", "merge", "--no-ff", back.tip)])
