@@ -359,11 +359,13 @@ def _publish(operation: Operation) -> None:
 
 
 def _tell_done(operation: Operation, outcome: dict[str, Any]) -> None:
+    """Old and new are those of the first ref that moved; the evidence has all of them."""
     evidence = {key: value for key, value in outcome.items() if key != "says"}
     by = "" if operation.actor or operation.actor_name == _NOBODY[0] else operation.actor_name
+    first = outcome["refs"][0] if outcome["refs"] else {"old": "", "new": ""}
     _tell(
-        operation, "operation.done", outcome["says"], actor=operation.actor, by=by,
-        new=Operation.State.DONE, evidence=evidence, key=f"operation:{operation.pk}",
+        operation, "operation.done", outcome["says"], actor=operation.actor, by=by, old=first["old"], new=first["new"],
+        evidence=evidence, key=f"operation:{operation.pk}",
     )  # fmt: skip
 
 

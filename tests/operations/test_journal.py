@@ -190,6 +190,7 @@ def test_settling_tells_the_ledger_once_and_asks_for_a_look() -> None:
     assert (event.key, event.actor, event.subject) == (f"operation:{operation.pk}", user, "hotfix:TICKET-1")
     assert (event.target, event.actor_name) == ("hotfix/TICKET-1", "mira")
     assert event.evidence["refs"] == ended.outcome["refs"]
+    assert (event.old, event.new) == ("", sha("v1.0.0"))
     run = FetchRun.objects.get(project=operation.project)
     assert (run.trigger, run.state, run.asked_by) == ("operation", "queued", user)
 
