@@ -94,7 +94,8 @@ def answer(
     except Refused as refused:
         form = question.form
         if form is not None:
-            form.add_error(refused.field if refused.field in form.fields else None, refused.sentence)
+            named = {bound.name for bound in form.visible_fields()}
+            form.add_error(refused.field if refused.field in named else None, refused.sentence)
             return show(request, project, question, 422)
         return not_now(request, project, refused.sentence, question.back, question.crumbs)
     return done if isinstance(done, HttpResponse) else finish(request, done, question.back)

@@ -28,7 +28,7 @@ from releases.projects.models import Project, Release
 from . import links, live_part
 from .access import get_project, may, open_to_visitors
 from .hotfix_acts import get_hotfix
-from .hotfix_next import next_facts, shown_next, shown_ways
+from .hotfix_next import shown_next, shown_ways
 from .hotfix_page import EVENTS, Facts, HotfixPage
 from .hotfix_side import checks, people, review_standing, review_why_not, review_words, reviews_shown
 from .timeline import ShownEvent
@@ -120,7 +120,7 @@ def _next(page: HotfixPage, request: HttpRequest, acts: set[Act]) -> dict[str, A
     undecided = found.stage == StageKey.BRANCH and not found.is_closed and bool(found.triage)
     shown = undecided or (request.GET.get("ways") == "1" and not found.is_closed)
     return {
-        "next": shown_next(found, step, next_facts(page.facts.verdicts), inline=page.triage_form is not None),
+        "next": shown_next(found, step, page.facts.verdicts, inline=page.triage_form is not None),
         "merge_all": None if any(a.kind == "merge-back-all" for a in step.others) else page.merge_all,
         "ways": shown_ways(found, advise(found), acts) if shown else [],
     }

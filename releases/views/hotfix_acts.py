@@ -111,7 +111,14 @@ def _review(ticket: Ticket) -> Asked:
 
     def do() -> Done:
         data = form.cleaned_data
-        found = services.hotfix_review(ticket.hotfix, data["says"], data["text"], data["head"], ticket.request.user)
+        try:
+            found = services.hotfix_review(ticket.hotfix, data["says"], data["text"], data["head"], ticket.request.user)
+        except HotfixError:
+            # Shown again with the head of now: whoever was told may send it for that one.
+            again = ticket.request.POST.copy()
+            again["head"] = ticket.hotfix.head
+            form.data = again
+            raise
         return Done({"approve": "You approved it.", "changes": "You asked for changes."}.get(found.says, "Noted."))
 
     return question, do

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hotfixdash.accounts.roles import Act
 from releases.hotfixes.models import Hotfix
 from releases.hotfixes.offers import Action, NextStep, Option
+from releases.hotfixes.stages import StageKey
 from releases.policies.models import Verdict
 
 from . import links, words
-from .offers import Offer
+from .offers import Offer, look_at, merge_back_why_not
 
 DIRECT = ("open",)
 """Kinds that lead to a page instead of a question."""
@@ -66,10 +67,19 @@ def offer(hotfix: Hotfix, action: Action) -> Offer:
     return Offer(action.kind, action.label, url, action.allowed, action.why_not, action.kind not in DIRECT)
 
 
-def shown_next(hotfix: Hotfix, step: NextStep, facts: list[Fact], *, inline: bool) -> ShownNext:
+def shown_next(hotfix: Hotfix, step: NextStep, verdicts: Sequence[Verdict], *, inline: bool) -> ShownNext:
     """The panel; `inline` when the form of its primary action stands in it already."""
     primary = offer(hotfix, step.primary) if step.primary is not None and not inline else None
     others = [offer(hotfix, action) for action in step.others]
+    facts = next_facts(verdicts) if step.stage == StageKey.MERGE_BACK else []
+    first = next((verdict for verdict in verdicts if verdict.owed), None)
+    if primary is not None and primary.kind == "merge-back" and first is not None:
+        look = look_at(hotfix.project.slug, first)
+        why = merge_back_why_not(first, None)
+        if look is not None and why:
+            # Asking would be refused: what helps is to look at what stands in the way.
+            others = [replace(primary, allowed=False, why_not=why), *others]
+            primary = look
     return ShownNext(step.title, step.says, primary, others, step.commands, facts, inline)
 
 

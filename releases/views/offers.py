@@ -15,7 +15,7 @@ from . import links, words
 ICONS = {
     "merge-back": "git-merge", "merge-back-all": "git-merge", "cut": "git-branch", "finish": "tag", "clean-up": "check",
     "review": "eye", "triage": "list", "choose-way": "arrow-right", "revert": "undo-2", "re-apply": "rotate-ccw",
-    "retry": "rotate-ccw", "confirm": "check", "reopen": "rotate-ccw",
+    "retry": "rotate-ccw", "confirm": "check", "reopen": "rotate-ccw", "look": "eye",
 }  # fmt: skip
 ACT = (Code.MISSING.value, Code.PARTIAL.value, Code.REVERTED.value)
 CONFIRM = (Code.LIKELY.value, Code.DECLARED.value)
@@ -56,6 +56,8 @@ def in_branch(
         return []
     if verdict.owed and verdict.code in ACT and Act.OPERATE in acts:
         found.append(_merge_back(slug, verdict, running, query))
+    if back and (look := look_at(slug, verdict)) is not None:
+        found.append(look)
     if Act.SETTLE not in acts:
         return found
     standing = verdict.settlement
@@ -68,6 +70,17 @@ def in_branch(
     if not verdict.settled and verdict.owed:
         found.append(settle("waive", "Waive…"))
     return found
+
+
+def look_at(slug: str, verdict: Verdict) -> Offer | None:
+    """Where to read what stands in the way of a merge-back; None when nothing does."""
+    url = links.evidence(slug, verdict.fix.key, verdict.target.branch)
+    if verdict.code == Code.REVERTED:
+        return Offer("look", "See the revert", url, dialog=False)
+    preview = verdict.preview or {}
+    if verdict.owed and verdict.code in ACT and preview and not preview.get("clean"):
+        return Offer("look", "Resolve locally", url, dialog=False)
+    return None
 
 
 def _merge_back(slug: str, verdict: Verdict, running: Operation | None, query: dict[str, str]) -> Offer:

@@ -53,7 +53,14 @@
   const start = () => {
     if (box()) box().addEventListener("close", () => { doc.getElementById("dialog").replaceChildren(); focusBack(); });
     if (window.Idiomorph) {
-      Idiomorph.defaults.callbacks.beforeNodeMorphed = (old) => !(old.matches && old.matches("form[data-keep]") && begun(old));
+      Idiomorph.defaults.callbacks.beforeNodeMorphed = (old, fresh) => {
+        if (!old.matches) return true;
+        // Of the focused element only attributes would be renewed: a button must not say one thing and do another.
+        if (old === doc.activeElement && old.matches("a, button, summary") && fresh.cloneNode) {
+          old.replaceChildren(...fresh.cloneNode(true).childNodes);
+        }
+        return !(old.matches("form[data-keep]") && begun(old));
+      };
     }
     /* a part that was drawn anew lost the element that had the focus */
     doc.addEventListener("htmx:afterSettle", (event) => {

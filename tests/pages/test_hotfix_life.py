@@ -74,7 +74,7 @@ def test_buttons_alone_and_git_alone_end_on_the_same_page(tmp_path: Path) -> Non
     pages = []
     for scene in (one, two):
         page = scene.as_(scene.manager).get(scene.url()).content.decode()
-        told = dict(reversed(pair) for pair in steps_of(page))
+        told = {name: css for css, name in steps_of(page)}
         assert len(told) == len(StageKey)
         assert scene.hotfix.finished_at is not None
         assert "Nothing is left to do" in page

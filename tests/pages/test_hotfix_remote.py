@@ -1,0 +1,213 @@
+"""What changes the remote, seen from the pages: conflicts, refused pushes, trying again, settling by hand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from releases.operations.models import Operation
+from releases.policies.models import Settlement, Verdict
+from releases.tasks import operation_carry_out_here
+from tests.factories import make_user
+from tests.hotfixes.playing import app, look
+from tests.pages.hotfix_scene import BRANCH, Scene, main_words, make_scene, ok, words_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def scene(tmp_path: Path, settings: Any) -> Scene:
+    settings.MIRROR_DIR = tmp_path / "mirrors"
+    settings.EVIDENCE_DIR = tmp_path / "evidence"
+    scene = make_scene(tmp_path)
+    scene.opened()
+    scene.repo.branch(BRANCH, "v1.0.1")
+    return scene
+
+
+def ship(scene: Scene) -> Verdict:
+    """Fixed, merged and tagged with git; the verdict for develop."""
+    scene.fix()
+    scene.repo.merge(BRANCH, "main")
+    scene.repo.tag("v1.0.2", "main", message="1.0.2")
+    look(scene.project)
+    return Verdict.objects.select_related("fix").get(target__branch="develop", fix__hotfixes=scene.hotfix)
+
+
+def address(scene: Scene, verdict: Verdict, verb: str) -> str:
+    return f"/projects/{scene.project.slug}/fixes/{verdict.fix.key}/{verb}/develop/"
+
+
+def refuse_pushes(scene: Scene) -> None:
+    """A remote that protects develop."""
+    hook = scene.repo.git_dir / "hooks" / "update"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text('#!/bin/sh\n[ "$1" != refs/heads/develop ] || { echo "develop is protected <b>"; exit 1; }\n')
+    hook.chmod(0o755)
+
+
+def test_a_merge_back_is_confirmed_and_seen_by_everybody(scene: Scene) -> None:
+    verdict = ship(scene)
+    client = scene.as_(scene.engineer)
+    url = address(scene, verdict, "merge-back")
+    asked = words_of(client.get(url))
+    assert "Merge v1.0.2 back into develop?" in asked
+    assert "This makes one merge commit on develop" in asked
+    assert not Operation.objects.exists()
+    ok(client.post(url))
+    other = scene.as_(scene.reviewer)
+    assert "shop-engineer asked for it already" in words_of(other.get(url))
+    assert "It is being merged back already, asked by shop-engineer." in main_words(other.get(scene.url()))
+    ok(other.post(url))
+    assert Operation.objects.count() == 1
+    scene.work()
+    done = main_words(client.get(scene.url()))
+    assert "Merge v1.0.2 back into release/1.1" in done
+    again = client.post(url)
+    assert again.status_code == 409
+    assert "develop has TICKET-7" in words_of(again)
+
+
+def test_a_known_conflict_leads_to_its_files_not_to_a_button(scene: Scene) -> None:
+    scene.repo.commit({"app.py": app((3, "otherwise"))}, "Another way", branch="develop")
+    verdict = ship(scene)
+    client = scene.as_(scene.engineer)
+    said = main_words(client.get(scene.url()))
+    assert "Resolve locally" in said
+    assert "The trial conflicts in 1 file. Resolve it locally." in said
+    refused = client.post(address(scene, verdict, "merge-back"))
+    assert refused.status_code == 409
+    assert "The trial conflicts in 1 file." in words_of(refused)
+    evidence = words_of(client.get(f"/projects/shop/fixes/{verdict.fix.key}/in/develop/"))
+    assert "“Merge back now” is off: The trial conflicts in 1 file." in evidence
+
+
+def test_a_conflict_found_by_the_worker_shows_hunks_and_commands(scene: Scene) -> None:
+    verdict = ship(scene)
+    client = scene.as_(scene.engineer)
+    ok(client.post(address(scene, verdict, "merge-back")))
+    scene.repo.commit({"app.py": app((3, "otherwise"))}, "Another way", branch="develop")
+    scene.work()
+    operation = Operation.objects.get()
+    assert operation.state == "conflict"
+    for url in (scene.url(), f"/projects/shop/operations/{operation.pk}/"):
+        said = main_words(client.get(url))
+        for part in ("Conflicts", "app.py", "otherwise", "mended", "git push", "Try again"):
+            assert part in said, (url, part)
+
+
+def test_a_protected_branch_says_what_the_remote_said_and_offers_a_branch(scene: Scene) -> None:
+    verdict = ship(scene)
+    refuse_pushes(scene)
+    client = scene.as_(scene.engineer)
+    ok(client.post(address(scene, verdict, "merge-back")))
+    scene.work()
+    operation = Operation.objects.get()
+    html = client.get(scene.url()).content.decode()
+    assert "develop is protected &lt;b&gt;" in html
+    assert "Push to a branch instead" in html
+    asked = client.get(address(scene, verdict, "merge-back") + "?aside=1")
+    assert "mergeback/TICKET-7-to-develop" in words_of(asked)
+    ok(client.post(address(scene, verdict, "merge-back") + "?aside=1"))
+    scene.work()
+    assert scene.repo.exists("mergeback/TICKET-7-to-develop")
+    assert "mended" in scene.repo.read("mergeback/TICKET-7-to-develop", "app.py")
+    assert "mended" not in scene.repo.read("develop", "app.py")
+    assert Operation.objects.exclude(pk=operation.pk).get().state == "done"
+
+
+def test_what_failed_can_be_tried_again(scene: Scene) -> None:
+    verdict = ship(scene)
+    refuse_pushes(scene)
+    client = scene.as_(scene.engineer)
+    ok(client.post(address(scene, verdict, "merge-back")))
+    scene.work()
+    operation = Operation.objects.get()
+    (scene.repo.git_dir / "hooks" / "update").unlink()
+    reader = scene.as_(make_user("reader", "viewer", all_projects=True))
+    url = f"/projects/shop/operations/{operation.pk}/"
+    assert reader.get(url).status_code == 200
+    assert reader.post(f"{url}retry/").status_code == 403
+    ok(client.post(f"{url}retry/"))
+    scene.work()
+    assert "mended" in scene.repo.read("develop", "app.py")
+    late = client.post(f"{url}retry/")
+    assert late.status_code == 409
+    assert "This cannot be tried again" in words_of(late)
+
+
+def test_what_waits_can_be_cancelled(scene: Scene) -> None:
+    verdict = ship(scene)
+    client = scene.as_(scene.engineer)
+    ok(client.post(address(scene, verdict, "merge-back")))
+    operation = Operation.objects.get()
+    ok(client.post(f"/projects/shop/operations/{operation.pk}/cancel/"))
+    assert operation_carry_out_here(operation.pk) is None
+    assert "mended" not in scene.repo.read("develop", "app.py")
+    assert client.post(f"/projects/shop/operations/{operation.pk}/cancel/").status_code == 409
+
+
+def test_waiving_needs_the_role_a_reason_and_an_end(scene: Scene) -> None:
+    verdict = ship(scene)
+    url = address(scene, verdict, "waive")
+    assert scene.as_(scene.engineer).get(url).status_code == 403
+    client = scene.as_(scene.manager)
+    far = timezone.localdate() + timedelta(days=200)
+    refused = client.post(url, {"reason": "Not affected", "until": f"{far:%Y-%m-%d}"})
+    assert refused.status_code == 422
+    assert "Choose a date in the next 90 days." in words_of(refused)
+    until = timezone.localdate() + timedelta(days=5)
+    ok(client.post(url, {"reason": "develop has no <b>cards</b>", "until": f"{until:%Y-%m-%d}"}))
+    said = client.get(f"/projects/shop/fixes/{verdict.fix.key}/in/develop/").content.decode()
+    assert "develop has no &lt;b&gt;cards&lt;/b&gt;" in said
+    assert "Git alone says Missing" in said
+    for label in ("Extend waiver", "End waiver"):
+        assert label in said
+    soon = words_of(client.get("/projects/shop/"))
+    assert "Keep it out of develop for longer?" in soon
+    ok(client.post(address(scene, verdict, "withdraw"), {"reason": "It has cards after all."}))
+    verdict.refresh_from_db()
+    assert (verdict.code, verdict.owed) == ("missing", True)
+    assert Settlement.objects.get().ended_at is not None
+    again = client.get(address(scene, verdict, "withdraw"))
+    assert again.status_code == 409
+    assert "Nothing was decided by hand here" in words_of(again)
+
+
+def test_what_git_proves_cannot_be_confirmed(scene: Scene) -> None:
+    verdict = ship(scene)
+    answer = scene.as_(scene.manager).post(address(scene, verdict, "confirm"), {"reason": "I looked."})
+    assert answer.status_code in (409, 422)
+    assert not Settlement.objects.exists()
+    assert scene.as_(scene.manager).get(address(scene, verdict, "unknown-verb")).status_code == 404
+
+
+def test_the_fix_page_offers_the_same(scene: Scene) -> None:
+    verdict = ship(scene)
+    url = f"/projects/shop/fixes/{verdict.fix.key}/"
+    assert "Merge back now" in main_words(scene.as_(scene.engineer).get(url))
+    assert "Waive…" in main_words(scene.as_(scene.manager).get(url))
+    assert "Merge back now" not in main_words(scene.as_(make_user("reader", "viewer", all_projects=True)).get(url))
+
+
+def test_the_number_of_queries_is_the_same_for_many_commits_and_targets(
+    scene: Scene, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(6):
+        scene.repo.branch(f"release/2.{number}", "develop")
+        scene.fix(f"mended {number}")
+    ship_everything(scene)
+    client = scene.as_(scene.manager)
+    client.get(scene.url())
+    with django_assert_max_num_queries(34):
+        assert client.get(scene.url()).status_code == 200
+
+
+def ship_everything(scene: Scene) -> None:
+    scene.repo.merge(BRANCH, "main")
+    scene.repo.tag("v1.0.2", "main", message="1.0.2")
+    look(scene.project)
