@@ -142,7 +142,7 @@ PRESETS: dict[Preset, FlowPolicy] = {
     Preset.MAINTENANCE: FlowPolicy(
         preset=Preset.MAINTENANCE,
         production=("stable/*", "support/*", "maint/*"),
-        targets=("main",),
+        targets=("main", "stable/*", "support/*", "maint/*"),
         merge_back="pick",
     ),
 }

@@ -42,10 +42,10 @@ from releases.projects.services import (
 from releases.projects.services.mirrors import Glance, Look, facts_file, history_walk, mirror_fetch, mirror_look
 from releases.projects.versions import tag_version
 
-from .answer import answer
 from .flow import FlowPolicy
 from .guess import Guess, guess
 from .names import matches
+from .newer_lines import answer_for_lines as answer
 from .question import Question, QuestionError
 from .services import Recorded, report_record
 

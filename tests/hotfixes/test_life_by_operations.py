@@ -119,3 +119,32 @@ def test_revert_ship_and_reapply(tmp_path: Path, manager: Any) -> None:
     assert states(hotfix)["merge-back"] == "done"
     assert repo.read("main", "new_a.py").startswith("step_0_a")
     assert Debt.objects.count() == 1
+
+
+def test_an_older_line_owes_main_and_the_newer_line(tmp_path: Path, manager: Any) -> None:
+    repo = make_repo(tmp_path)
+    repo.commit({"app.py": APP}, "Start")
+    for line in ("1.2", "1.3"):
+        repo.branch(f"stable/{line}", "main")
+        repo.tag(f"v{line}.0", f"stable/{line}", message=line)
+        repo.commit({f"new{line}.py": f"version = {line!r}\n"}, f"TICKET-3 after {line}", branch="main")
+    hotfix = hotfix_choose_way(opened(track(repo, PRESETS[Preset.MAINTENANCE])), "cut", "The old line.", manager)
+    with pytest.raises(HotfixError, match="no release in production"):
+        cut_ask(Standing(hotfix), "v9.9.9")
+    do(hotfix, cut_ask(Standing(hotfix), "v1.2.0"), manager)
+    repo.commit({"app.py": app((3, MENDED))}, "[HOTFIX] TICKET-7: mend", branch=BRANCH)
+    look(hotfix.project)
+    hotfix.refresh_from_db()
+    assert (hotfix.base_tag, Standing(hotfix).production) == ("v1.2.0", "stable/1.2")
+    hotfix_review(hotfix, "approve", "", hotfix.head, manager)
+    hotfix.refresh_from_db()
+    do(hotfix, finish_ask(Standing(hotfix)), manager)
+    assert (hotfix.tag, stage(hotfix, "merge-back").detail) == ("v1.2.1", "owed to 2 branches")
+    for verdict in Verdict.objects.filter(owed=True).select_related("fix", "target"):
+        operation, _new = ask_for(hotfix.project, verdict, manager)
+        carry(operation)
+    look(hotfix.project)
+    assert states(hotfix)["merge-back"] == "done"
+    hotfix.refresh_from_db()
+    do(hotfix, clean_up_ask(Standing(hotfix)), manager)
+    assert hotfix.finished_at is not None

@@ -18,6 +18,7 @@ from releases.policies.answer import answer
 from releases.policies.asking import question_from
 from releases.policies.decided import report_decide
 from releases.policies.formats import Style, markdown, table
+from releases.policies.newer_lines import answer_for_lines
 from releases.policies.report_data import report_data
 
 
@@ -60,7 +61,9 @@ class Command(ReportingCommand):
                 mask_trailers=options["mask"] == "trailers",
                 ignore_file=options["ignore_commits"],
             )
-            report = answer(
+            # Newer lines are asked about one by one, when they come from the project's own policy.
+            ask = answer if options["target"] or options["production"] or place.policy is None else answer_for_lines
+            report = ask(
                 place.git_dir, question, name=place.name, store=place.cache, refs=place.refs,
                 preview=not options["no_preview"], progress=self.progress(), started=started,
             )  # fmt: skip

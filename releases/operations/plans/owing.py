@@ -48,9 +48,16 @@ def owed_now(planning: Planning, head: str, commits: Sequence[str], targets: Seq
     wanted = {name: tip for name, tip in wanted.items() if tip != head or name in targets}
     if not wanted or not commits:
         return []
-    verdicts, chores = _judged(planning, _live(production, head, commits, git_dir), wanted, commits)
-    if chores:
-        return []
+    # A newer supported line is production itself: the fix alone is held against it, not the whole of production.
+    lines = {name: tip for name, tip in wanted.items() if name in {item.name for item in production}}
+    others = {name: tip for name, tip in wanted.items() if name not in lines}
+    verdicts: dict[str, FixVerdict] = {}
+    for part, of in ((others, production), (lines, ())):
+        if part:
+            judged, chores = _judged(planning, _live(of, head, commits, git_dir), part, commits)
+            if chores:
+                return []
+            verdicts |= judged
     return [
         Owed(name, verdict.why) for name, verdict in verdicts.items()
         if not _settled(planning.project_pk, name, commits, verdict)
