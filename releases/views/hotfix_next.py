@@ -64,7 +64,10 @@ def offer(hotfix: Hotfix, action: Action) -> Offer:
         url = links.settle(slug, "merge-back", query["fix_key"], query["target"], next=back)
     else:
         url = links.hotfix_act(slug, action.kind, hotfix.key, **query)
-    return Offer(action.kind, action.label, url, action.allowed, action.why_not, action.kind not in DIRECT)
+    return Offer(
+        action.kind, action.label, url, action.allowed, action.why_not, action.kind not in DIRECT,
+        target=query.get("target", ""),
+    )  # fmt: skip
 
 
 def shown_next(hotfix: Hotfix, step: NextStep, verdicts: Sequence[Verdict], *, inline: bool) -> ShownNext:
@@ -72,15 +75,25 @@ def shown_next(hotfix: Hotfix, step: NextStep, verdicts: Sequence[Verdict], *, i
     primary = offer(hotfix, step.primary) if step.primary is not None and not inline else None
     others = [offer(hotfix, action) for action in step.others]
     facts = next_facts(verdicts) if step.stage == StageKey.MERGE_BACK else []
-    first = next((verdict for verdict in verdicts if verdict.owed), None)
-    if primary is not None and primary.kind == "merge-back" and first is not None:
-        look = look_at(hotfix.project.slug, first)
-        why = merge_back_why_not(first, None)
-        if look is not None and why:
+    others = [_checked(offer, verdicts) for offer in others]
+    if primary is not None and primary.kind == "merge-back":
+        primary = _checked(primary, verdicts)
+        look = next((found for verdict in verdicts if (found := look_at(hotfix.project.slug, verdict))), None)
+        if not primary.allowed and look is not None:
             # Asking would be refused: what helps is to look at what stands in the way.
-            others = [replace(primary, allowed=False, why_not=why), *others]
-            primary = look
+            primary, others = look, [primary, *others]
     return ShownNext(step.title, step.says, primary, others, step.commands, facts, inline)
+
+
+def _checked(found: Offer, verdicts: Sequence[Verdict]) -> Offer:
+    """A merge-back whose trial conflicts is off, with the reason."""
+    if found.kind != "merge-back" or not found.allowed:
+        return found
+    for verdict in verdicts:
+        if found.target == verdict.target.branch:
+            why = merge_back_why_not(verdict, None)
+            return replace(found, allowed=not why, why_not=why)
+    return found
 
 
 def shown_ways(hotfix: Hotfix, options: Collection[Option], acts: Collection[Act]) -> list[ShownWay]:

@@ -32,6 +32,8 @@ class Offer:
     why_not: str = ""
     dialog: bool = True
     """It opens as a question over the page."""
+    target: str = ""
+    """The branch that it is about, of a merge-back."""
 
     @property
     def icon(self) -> str:
