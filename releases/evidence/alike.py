@@ -81,8 +81,8 @@ def pieces(pool: Pool, patches: Patches, commits: Sequence[Facts], limit: int) -
     touching = pool.touching((path for commit in commits for path in commit.paths), POPULAR)
     parts: list[tuple[Facts, list[Facts]]] = []
     for commit in commits:
-        ours = set(commit.paths)
-        near = {o.sha: o for path in commit.paths for o in touching.get(path, ()) if set(o.paths) < ours}
+        ours = commit.path_set
+        near = {o.sha: o for path in commit.paths for o in touching.get(path, ()) if o.path_set < ours}
         if _cover(commit, near.values()):
             parts.append((commit, list(near.values())))
     patches.measure({c.sha: c for commit, near in parts for c in (commit, *near)}.values())
@@ -97,7 +97,7 @@ def pieces(pool: Pool, patches: Patches, commits: Sequence[Facts], limit: int) -
 
 
 def _cover(commit: Facts, parts: Iterable[Facts]) -> bool:
-    return {path for part in parts for path in part.paths} == set(commit.paths)
+    return commit.path_set == {path for part in parts for path in part.paths}
 
 
 def _grew_as(patches: Patches, part: Facts, grown: Mapping[str, int | None]) -> bool:
@@ -119,13 +119,14 @@ def promise(commit: Facts, other: Facts) -> float:
     """How much speaks for reading two patches to compare them; from HALF on it may be worth it."""
     if other.wide or len(other.paths) > WIDE + WIDER * len(commit.paths):
         return 0.0  # a sweep over the whole tree holds pieces of everything
-    ours, theirs = set(commit.paths), set(other.paths)
+    ours, theirs = commit.path_set, other.path_set
     both = len(ours & theirs)
-    score = both / len(ours | theirs) if ours or theirs else 0.0
+    score = both / (len(ours) + len(theirs) - both) if ours or theirs else 0.0
     if both >= CONTAINED * len(ours):
         score = max(score, HALF)
-    words, others = set(commit.key.split()), set(other.key.split())
-    return score + len(words & others) / max(1, len(words | others)) + 0.3 * (commit.author_email == other.author_email)
+    words, others = commit.words, other.words
+    said = len(words & others)
+    return score + said / max(1, len(words) + len(others) - said) + 0.3 * (commit.author_email == other.author_email)
 
 
 def look_alike(pairs: Sequence[Guess], patches: Patches, observed: Mapping[str, Observed]) -> None:
@@ -149,8 +150,9 @@ def look_alike(pairs: Sequence[Guess], patches: Patches, observed: Mapping[str, 
 
 
 def _named_alike(one: Facts, other: Facts) -> bool:
-    ours, theirs = set(one.key.split()), set(other.key.split())
-    return len(ours) >= 2 and len(ours & theirs) >= HALF * len(ours | theirs)
+    ours, theirs = one.words, other.words
+    both = len(ours & theirs)
+    return len(ours) >= 2 and both >= HALF * (len(ours) + len(theirs) - both)
 
 
 def _by_same_hand(one: Facts, other: Facts, *, few: bool) -> bool:

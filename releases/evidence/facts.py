@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from . import text
@@ -50,6 +50,10 @@ class Facts:
     """The whole message, where it was asked for."""
     _paths: tuple[str, ...] | None = None
     _inverse: bytes | None = None
+    _path_set: frozenset[str] | None = field(default=None, init=False)
+    _words: frozenset[str] | None = field(default=None, init=False)
+    _links: tuple[str, ...] | None = field(default=None, init=False)
+    _reverts: tuple[str, ...] | None = field(default=None, init=False)
 
     @property
     def is_merge(self) -> bool:
@@ -75,6 +79,20 @@ class Facts:
             lines = self.raw_changes.split(b"\n")
             self._paths = tuple([sys.intern(_text(line[line.index(b"\t") + 1 :])) for line in lines if line])
         return self._paths
+
+    @property
+    def path_set(self) -> frozenset[str]:
+        """The same, for comparing."""
+        if self._path_set is None:
+            self._path_set = frozenset(self.paths)
+        return self._path_set
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The words of the normalised subject."""
+        if self._words is None:
+            self._words = frozenset(self.key.split())
+        return self._words
 
     @property
     def statuses(self) -> list[tuple[str, str]]:
@@ -121,12 +139,16 @@ class Facts:
     @property
     def links(self) -> tuple[str, ...]:
         """Ids, maybe abbreviated, of commits that the message calls the origin."""
-        return text.links(self.said) if self.said else ()
+        if self._links is None:
+            self._links = text.links(self.said) if self.said else ()
+        return self._links
 
     @property
     def reverts(self) -> tuple[str, ...]:
         """Ids, maybe abbreviated, of commits that the message says it undoes."""
-        return text.reverts(self.said) if "evert" in self.said else ()
+        if self._reverts is None:
+            self._reverts = text.reverts(self.said) if "evert" in self.said else ()
+        return self._reverts
 
     @property
     def change_id(self) -> str:
@@ -174,14 +196,15 @@ def read_facts(fields: list[bytes], raw: bytes, names: Names, *, body: bool) -> 
     """Make facts of one record (see releases.git.objects.FIELDS)."""
     sha, parents, name, email, authored, committed, subject, message = fields
     title = subject.decode("utf-8", "replace")
-    said = message.decode("utf-8", "replace") if body or text.may_link(message.lower()) else ""
+    links = text.may_link(message.lower())
+    said = message.decode("utf-8", "replace") if body or links else ""
     raw = raw.strip(b"\n")
     return Facts(
         sha.decode("ascii"), tuple(parents.decode("ascii").split()), names.of(name), names.of(email.lower()),
         _int(authored), _int(committed), title, text.normal_subject(title),
         digest(_IDS.sub(b" ", raw)) if raw else b"",
         raw if len(raw) < PACKED else zlib.compress(raw, 1),
-        said if text.may_link(message.lower()) else "", said if body else None,
+        said if links else "", said if body else None,
     )  # fmt: skip
 
 

@@ -124,7 +124,7 @@ def share_path(one: Facts, other: Facts) -> bool:
         return bool(one.header)
     if len(one.paths) == 1:
         return one.paths[0] in other.paths
-    return not set(one.paths).isdisjoint(other.paths)
+    return not one.path_set.isdisjoint(other.paths)
 
 
 def related(one: Facts, other: Facts) -> bool:

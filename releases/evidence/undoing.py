@@ -105,7 +105,7 @@ class Undoing:
             for other in by_header.get(wanted[sha], ())
             if other.sha != sha and other.committed_at >= facts.committed_at
         ]
-        raws = {sha: facts.inverse_raw for sha, facts in unique.items()} if pairs else {}
+        raws = {sha: unique[sha].inverse_raw for sha in {facts.sha for facts, _ in pairs}}
         doubtful = []
         for facts, other in pairs:
             if raws[facts.sha] == other.raw:
