@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -35,7 +36,7 @@ class Branch:
         return self.ref.deleted_at is None
 
 
-@dataclass(slots=True)
+@dataclass
 class Ground:
     """What is known of a project beside its mirror."""
 
@@ -79,7 +80,29 @@ class Ground:
         claimed = set(Hotfix.fixes.through.objects.filter(hotfix__project=project).values_list("fix_id", flat=True))
         return cls(project, policy, branches, production, releases, targets, fixes, dict(verdicts), taken, claimed)
 
-    @property
+    @cached_property
+    def by_pk(self) -> dict[int, Fix]:
+        return {fix.pk: fix for fix in self.fixes}
+
+    @cached_property
+    def by_ticket(self) -> dict[str, list[Fix]]:
+        """By the ticket's key in small letters."""
+        found: dict[str, list[Fix]] = defaultdict(list)
+        for fix in self.fixes:
+            if fix.ticket:
+                found[fix.ticket.casefold()].append(fix)
+        return found
+
+    @cached_property
+    def by_commit(self) -> dict[str, list[Fix]]:
+        """By their own id and those of their commits."""
+        found: dict[str, list[Fix]] = defaultdict(list)
+        for fix in self.fixes:
+            for sha in {fix.key, *(str(commit.get("sha")) for commit in fix.commits)}:
+                found[sha].append(fix)
+        return found
+
+    @cached_property
     def production_commits(self) -> list[str]:
         """Every tip of production: of its branches, and of the version tags that are production."""
         tagged = [row.commit for row in self.releases.values() if row.on_production]
@@ -106,21 +129,15 @@ class Ground:
 
     def fixes_of(self, hotfix: Hotfix, shas: Iterable[str], standing: Iterable[int]) -> list[Fix]:
         """The fixes that carry this ticket's key or hold one of its commits, and those tied to it before."""
-        ours, kept, key = set(shas), set(standing), hotfix.key.casefold()
-        return [
-            fix
-            for fix in self.fixes
-            if fix.pk in kept
-            or fix.ticket.casefold() == key
-            or (ours and (fix.key in ours or any(commit.get("sha") in ours for commit in fix.commits)))
-        ]
+        kept = set(standing)
+        found = {fix.pk: fix for fix in self.by_ticket.get(hotfix.key.casefold(), ())}
+        found |= {fix.pk: fix for fix in self.fixes_with(shas)}
+        found |= {pk: fix for pk in kept if (fix := self.by_pk.get(pk)) is not None}
+        return [found[pk] for pk in sorted(found)]
 
     def fixes_with(self, shas: Iterable[str]) -> list[Fix]:
         """The fixes that consist of, or hold, one of these commits."""
-        wanted = set(shas)
-        return [
-            fix for fix in self.fixes if fix.key in wanted or any(commit.get("sha") in wanted for commit in fix.commits)
-        ]
+        return list({fix.pk: fix for sha in shas for fix in self.by_commit.get(sha, ())}.values())
 
     def is_production(self, ref: str) -> bool:
         """Whether a whole reference name is a branch of production, or a tag that production contains."""

@@ -49,15 +49,36 @@ def hotfixes_observe(project: Project, *, only: Sequence[int] = ()) -> int:
         if hotfixes:
             debts_observe(project, hotfixes, ground, sight)
             told, people = told_by_ledger(project, hotfixes), people_behind(hotfixes)
+            same = []
             for hotfix in hotfixes:
                 found = tie(hotfix, ground, sight)
                 if found.branch and found.branch not in ground.taken:
                     ground.taken.add(found.branch)
                 facts = facts_of(hotfix, found, ground, told, people)
-                changed += _record(hotfix, found, stages(facts), facts.owed, began)
+                reached = stages(facts)
+                if _stands(hotfix, found, reached, facts.owed):
+                    same.append(hotfix.pk)
+                else:
+                    changed += _record(hotfix, found, reached, facts.owed, began)
+            Hotfix.objects.filter(pk__in=same, observed_at__lt=began).update(observed_at=began)
     if changed:
         live.publish(live.project_topic(project.pk), live.OVERVIEW)
     return changed
+
+
+_TIED = ("branch", "head", "head_at", "base_tag", "base_commit", "commits", "change", "tag")
+"""What a Tie and a row have in common."""
+
+
+def _stands(hotfix: Hotfix, found: Tie, reached: list[Stage], owed: int) -> bool:
+    """Whether the row, as it was read when this look began, says all of this already."""
+    return (
+        all(getattr(hotfix, name) == getattr(found, name) for name in _TIED)
+        and hotfix.stages == [stage.as_data() for stage in reached]
+        and hotfix.owed_count == owed
+        and {fix.pk for fix in hotfix.fixes.all()} == {fix.pk for fix in found.fixes}
+        and (hotfix.finished_at is not None) is finished(reached)
+    )
 
 
 _FIELDS = (
@@ -73,7 +94,7 @@ def _record(hotfix: Hotfix, found: Tie, reached: list[Stage], owed: int, began: 
             return False
         before = {name: getattr(row, name) for name in _FIELDS}
         old = {stage["key"]: Stage.from_data(stage) for stage in row.stages}
-        for name in ("branch", "head", "head_at", "base_tag", "base_commit", "commits", "change", "tag"):
+        for name in _TIED:
             setattr(row, name, getattr(found, name))
         row.stages = [stage.as_data() for stage in reached]
         row.stage, row.owed_count = current(reached).value, owed

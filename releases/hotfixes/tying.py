@@ -61,14 +61,19 @@ def tie(hotfix: Hotfix, ground: Ground, sight: Sight) -> Tie:
     if not found.tag and not (found.branch and found.commits):
         _by_name(hotfix, found, branch, ground, sight)
     found.fixes = ground.fixes_of(hotfix, [*found.shas, *([found.head] if found.commits else [])], standing)
-    if found.commits:
+    if found.commits and not _at_rest(hotfix, found, branch):
         found.holders = sight.holders(found.head or found.shas[-1])
         if not found.fixes and not any(map(ground.is_production, found.holders)):
             found.fixes = _landed_otherwise(hotfix, found, ground, sight)
-    elif found.fixes:
+    elif found.fixes and not found.commits:
         _from_fixes(hotfix, found, ground, sight)
     _shipped(hotfix, found, ground)
     return found
+
+
+def _at_rest(hotfix: Hotfix, found: Tie, branch: Branch | None) -> bool:
+    """Whether rows alone say all about it: finished, its branch is gone, and production's fixes are known."""
+    return hotfix.finished_at is not None and bool(found.fixes) and (branch is None or not branch.here)
 
 
 def _branch(hotfix: Hotfix, ground: Ground) -> Branch | None:
