@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from . import webhooks
 from .views import (
     fixes,
+    frame,
     hotfix,
     hotfix_doing,
     hotfixes,
@@ -24,6 +25,7 @@ app_name = "releases"
 urlpatterns: list[URLPattern] = [
     path("", overview.overview, name="overview"),
     path("check/", overview.check_all, name="check-all"),
+    path("tabs/", frame.tabs, name="tabs"),
     path("search/", search.search, name="search"),
     path("projects/", projects.projects, name="projects"),
     path("projects/add/", projects.project_add_view, name="project-add"),

@@ -12,10 +12,10 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from .models import Fix, Target, Verdict
+from .models import Fix, Settlement, Target, Verdict
 from .overview import ACT
 
-SHOWS = ("all", "owed", "confirm", "settled", "chores")
+SHOWS = ("all", "owed", "confirm", "settled", "waived", "chores")
 SORTS = ("age", "live", "ticket")
 SIZES = (25, 50)
 PERIODS = (7, 30, 90, 365)
@@ -159,21 +159,25 @@ def matrix(project_ids: Sequence[int], query: MatrixQuery) -> Matrix:
         columns = [column for column in columns if column.branch == query.target] or columns
     fixes = _filtered(project_ids, query)
     unsettled, per_target = _unsettled(project_ids, columns, query)
+    waived = _waived(project_ids, columns, query)
     counted = fixes.aggregate(all=Count("pk", filter=Q(chore=False)), chores=Count("pk", filter=Q(chore=True)))
     counts = {
         "all": counted["all"],
         "owed": sum(state.group is not Group.CONFIRM for state in unsettled.values()),
         "confirm": sum(state.confirm for state in unsettled.values()),
         "settled": max(0, counted["all"] - len(unsettled)),
+        "waived": len(waived),
         "chores": counted["chores"],
     }
     total = counts[query.show]
     last = max(1, -(-total // query.size))
     query = replace(query, page=min(query.page, last))
-    pks = _page(fixes, unsettled, query)
+    pks = _page(fixes.filter(pk__in=waived) if query.show == "waived" else fixes, unsettled, query)
     columns = [_counted(column, per_target) for column in columns]
     rows = _rows(pks, columns, unsettled, query.show == "chores")
     sizes = _group_sizes(_wanted(unsettled, query), counts)
+    if query.show == "waived":
+        sizes = {group: sum(row.group is group for row in rows) for group in Group}
     groups = [(group, sizes[group], list(members)) for group, members in groupby(rows, key=lambda row: row.group)]
     return Matrix(query=query, columns=columns, offered=offered, groups=groups, counts=counts, total=total)
 
@@ -259,6 +263,15 @@ def _unsettled(
     return fixes, per_target
 
 
+def _waived(project_ids: Sequence[int], columns: Sequence[Column], query: MatrixQuery) -> set[int]:
+    """Fixes that a person waived in one of these targets, for as long as that holds."""
+    standing = Settlement.objects.filter(
+        _fix_filter(query, "fix__"), project_id__in=project_ids, ended_at=None, kind=Settlement.Kind.WAIVED,
+        target_id__in=[column.pk for column in columns], fix__present=True, fix__chore=False,
+    )  # fmt: skip
+    return set(standing.values_list("fix_id", flat=True))
+
+
 def _first_targets(columns: Sequence[Column]) -> dict[int, int]:
     """By project, the target that counts most: the first column."""
     first: dict[int, int] = {}
@@ -272,6 +285,9 @@ def _page(fixes: QuerySet[Fix], unsettled: dict[int, _Open], query: MatrixQuery)
     start, end = (query.page - 1) * query.size, query.page * query.size
     if query.show == "chores":
         return list(_ordered(fixes.filter(chore=True), query)[start:end])
+    if query.show == "waived":
+        page = list(_ordered(fixes, query)[start:end])
+        return sorted(page, key=lambda pk: unsettled[pk].group if pk in unsettled else Group.SETTLED)
     leading = _leading(fixes, unsettled, query)
     page = leading[start:end]
     if query.show in ("all", "settled") and len(page) < query.size:

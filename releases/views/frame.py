@@ -5,17 +5,19 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import get_script_prefix, reverse
-from django.utils.html import escape
+from django.utils.html import escape, format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 
 from hotfixdash.accounts.roles import Act
+from releases import live
 from releases.hotfixes.listing import hotfix_count
 from releases.policies import overview
 from releases.projects.models import Project
 
-from .access import may
+from .access import get_project, may
 from .icons import icon
 
 SWITCHER = 12
@@ -117,6 +119,18 @@ class Frame:
         return ' aria-current="page"' if key == self.context.get("tab") else ""
 
     @cached_property
+    def live(self) -> SafeString:
+        """Attributes by which the tabs ask for their counts again; none for visitors, who see no counts that move."""
+        if self.request is None or not self.request.user.is_authenticated:
+            return SafeString("")
+        topic = live.project_topic(self.project.pk) if self.project else live.OVERVIEW
+        asked = urlencode({"project": self.project.slug if self.project else "", "tab": self.context.get("tab") or ""})
+        return format_html(
+            'data-live="{}" hx-get="{}?{}" hx-trigger="live" hx-swap="morph:innerHTML"',
+            topic, address("releases:tabs"), asked,
+        )  # fmt: skip
+
+    @cached_property
     def tabs(self) -> SafeString:
         """The tabs of a wide screen."""
         return mark_safe(  # noqa: S308 - words and addresses of our own
@@ -139,6 +153,16 @@ class Frame:
                 for key, label, name, url, count in rows
             )
         )
+
+
+def tabs(request: HttpRequest) -> HttpResponse:
+    """The counts in the tabs of a wide screen, and out of band those of a phone, for pages that are open."""
+    slug = request.GET.get("project", "")
+    context = {"request": request, "tab": request.GET.get("tab", ""), "project": None}
+    if slug:
+        context["project"] = get_project(request, slug)
+    frame = Frame(context)
+    return HttpResponse(format_html('{}<nav id="tabs-m" hx-swap-oob="innerHTML">{}</nav>', frame.tabs, frame.bottom))
 
 
 def _count(key: str, number: int, before: str = "") -> str:

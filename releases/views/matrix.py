@@ -36,7 +36,8 @@ _SHA = re.compile(r"[0-9a-f]{7,64}\Z")
 _SUBJECT = 220
 """Characters of a subject that a row shows."""
 _SEGMENTS = (
-    ("all", "All"), ("owed", "Owed"), ("confirm", "To confirm"), ("settled", "Settled"), ("chores", "Chores"),
+    ("all", "All"), ("owed", "Owed"), ("confirm", "To confirm"), ("settled", "Settled"), ("waived", "Waived"),
+    ("chores", "Chores"),
 )  # fmt: skip
 _SORTS = (("age", "Waiting longest"), ("live", "Live most recently"), ("ticket", "Ticket"))
 
@@ -183,7 +184,7 @@ def _segments(request: HttpRequest, found: Matrix) -> list[dict[str, Any]]:
             "current": show == found.query.show,
         }
         for show, label in _SEGMENTS
-        if show != "chores" or found.counts["chores"] or found.query.show == "chores"
+        if show not in ("waived", "chores") or found.counts[show] or found.query.show == show
     ]
 
 

@@ -13,6 +13,7 @@ from releases.policies.settling import waivers_ending
 from releases.projects.models import Project
 
 from . import links, steps, words
+from .steps import Step
 
 FLYING = 5
 """Hotfixes that the timetable shows."""
@@ -30,11 +31,11 @@ class Flying:
         return links.hotfix(self.row.project_slug, self.row.key)
 
     @property
-    def steps(self) -> list[steps.Step]:
+    def steps(self) -> list[Step]:
         return steps.timetable(self.row.stages, self.row.stage)
 
     @property
-    def now(self) -> steps.Step | None:
+    def now(self) -> Step | None:
         stage = self.row.stage_now
         return steps.step(stage, current=True) if stage else None
 

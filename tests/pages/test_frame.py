@@ -153,3 +153,21 @@ def test_scripts_never_evaluate_text() -> None:
     text = Path(str(finders.find("js/dash.js"))).read_text()
     assert not re.search(r"\beval\(|new Function|innerHTML|document\.write", text)
     assert '"allowEval":false' in (TEMPLATES / "base.html").read_text()
+
+
+def test_open_pages_ask_for_the_counts_in_their_tabs(filled: Client) -> None:
+    body = filled.get("/projects/shop/merge-back/").content.decode()
+    asked = re.search(r'<nav class="tabs" id="tabs"[^>]* hx-get="([^"]+)"', body)
+    assert asked is not None
+    answer = filled.get(asked[1].replace("&amp;", "&")).content.decode()
+    assert (
+        'href="/projects/shop/merge-back/" aria-current="page">Merge-back <span class="count count--owed">1<' in answer
+    )
+    assert 'id="tabs-m" hx-swap-oob="innerHTML"' in answer
+
+
+def test_counts_of_a_project_are_for_those_who_see_it(filled: Client) -> None:
+    filled.force_login(make_user("stranger", "viewer"))
+    assert filled.get("/tabs/?project=shop").status_code == 404
+    filled.logout()
+    assert filled.get("/tabs/?project=shop").status_code == 302

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from releases.evidence.verdicts import Code
 from releases.policies.matrix_selectors import Group, MatrixQuery, matrix
+from releases.policies.settling import settle_waive
 from releases.projects.models import Project
 from tests.factories import make_fix, make_project, make_target, make_user, make_verdict
 from tests.pages.matrixes import make_branches, make_judged, make_large
@@ -51,7 +52,7 @@ def page(reader: Client, project: Project, **params: str) -> str:
 
 
 def segment(html: str) -> dict[str, int]:
-    found = re.findall(r">(All|Owed|To confirm|Settled|Chores) <span class=\"count\">(\d+)</span>", html)
+    found = re.findall(r">(All|Owed|To confirm|Settled|Waived|Chores) <span class=\"count\">(\d+)</span>", html)
     return {name: int(count) for name, count in found}
 
 
@@ -175,6 +176,20 @@ def test_settled_and_closed_branches_do_not_count(reader: Client, project: Proje
     html = page(reader, project)
     assert segment(html)["Owed"] == 0
     assert "release/1.2" not in html
+
+
+def test_waived_fixes_have_a_view_of_their_own(reader: Client, project: Project) -> None:
+    develop, support = make_target(project), make_target(project, "support/1.1", position=1)
+    both, one = make_fix(project, "Waived and owed"), make_fix(project, "Waived only")
+    make_verdict(both, develop, MISSING)
+    make_verdict(one, develop, MERGED)
+    for fix in (both, one):
+        settle_waive(make_verdict(fix, support, MISSING), "Not affected.", timezone.now() + timedelta(days=30), None)
+    make_fix(project, "Neither")
+    html = page(reader, project, show="waived")
+    assert segment(html)["Waived"] == 2
+    assert subjects(html) == ["Waived and owed", "Waived only"]
+    assert segment(page(reader, make_project("other", judged_at=timezone.now()))).get("Waived") is None
 
 
 def test_vanished_fixes_are_not_listed(reader: Client, project: Project) -> None:
