@@ -38,6 +38,18 @@ class Engine:
         history.store = store
         self._snapshots: dict[str, Snapshot | None] = {}
 
+    def begin(self) -> None:
+        """Start to read what `judge` will ask for, beside what the caller does until then.
+
+        With a store it does nothing: most is known then.
+        """
+        if self.store is not None:
+            return
+        for target in self.history.targets:
+            ahead = self.history.reader.ahead
+            ahead.begin(self.history.lacking(target), bodies=True)
+            ahead.begin(Judging(self.history, target, (), False, frozenset()).pool_shas(), bodies=False)
+
     def pushed_alone(self, target: str, before: str) -> list[str] | None:
         """Commits that came to a target since it was judged at `before`, when nothing else changed; else None."""
         snapshot = self._snapshot(target)

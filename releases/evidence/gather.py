@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from releases.git import objects
@@ -15,6 +17,8 @@ LANES = 2
 """Git processes that read at the same time."""
 _WORTH_TWO = 24
 """Shorter lists are read by one process."""
+_PART, _PARTS = 256, 4
+"""Commits that are read ahead by one process: at least so many, in at most so many parts."""
 
 
 def _in_lanes(shas: Sequence[str], work: Callable[[Sequence[str]], None]) -> None:
@@ -45,6 +49,68 @@ def _in_lanes(shas: Sequence[str], work: Callable[[Sequence[str]], None]) -> Non
         raise failed[0]
 
 
+@dataclass(slots=True, eq=False)
+class _Part:
+    """Commits whose facts are read beside other work."""
+
+    shas: Sequence[str]
+    bodies: bool
+    read: threading.Event = field(default_factory=threading.Event)
+    found: dict[str, Facts] = field(default_factory=dict)
+    failed: BaseException | None = None
+
+
+class Ahead:
+    """Reads facts in the order in which they were asked for, beside other work."""
+
+    def __init__(self, read: Callable[[Sequence[str], bool], dict[str, Facts]]) -> None:
+        self._read = read
+        self._waiting: deque[_Part] = deque()
+        self._part_of: dict[str, _Part] = {}
+        self._lanes: list[threading.Thread] = []
+
+    def __len__(self) -> int:
+        return len(self._part_of)
+
+    def begin(self, shas: Iterable[str], *, bodies: bool) -> None:
+        """Read these as well, those that are under way left out."""
+        new = [sha for sha in dict.fromkeys(shas) if sha not in self._part_of]
+        size = max(_PART, -(-len(new) // _PARTS))
+        for start in range(0, len(new), size):
+            part = _Part(new[start : start + size], bodies)
+            self._part_of.update(dict.fromkeys(part.shas, part))
+            self._waiting.append(part)
+        self._lanes = [lane for lane in self._lanes if lane.is_alive()]
+        for _ in range(min(len(self._waiting), LANES - len(self._lanes))):
+            lane = threading.Thread(target=self._work, daemon=True)
+            self._lanes.append(lane)
+            lane.start()
+
+    def _work(self) -> None:
+        while True:
+            try:
+                part = self._waiting.popleft()
+            except IndexError:
+                return
+            try:
+                part.found = self._read(part.shas, part.bodies)
+            except BaseException as error:  # raised again in the thread that asks
+                part.failed = error
+            part.read.set()
+
+    def take(self, wanted: Iterable[str]) -> dict[str, Facts]:
+        """What was read in the parts that hold any of these, once those are complete; handed out once."""
+        found: dict[str, Facts] = {}
+        for part in dict.fromkeys(part for sha in wanted if (part := self._part_of.get(sha)) is not None):
+            part.read.wait()
+            for sha in part.shas:
+                del self._part_of[sha]
+            if part.failed is not None:
+                raise part.failed
+            found.update(part.found)
+        return found
+
+
 class Reader:
     """Facts and contents of one repository, as they are asked for; keeps what it read."""
 
@@ -53,18 +119,19 @@ class Reader:
         self.unreadable: set[str] = set()
         """Commits of which something could not be read."""
         self._names = Names()
+        self.ahead = Ahead(self._facts)
+        """Facts that are read beside other work."""
 
-    def facts(self, shas: Sequence[str], *, bodies: frozenset[str] | set[str] | None = None) -> dict[str, Facts]:
-        """Facts of these commits; `bodies` names those whose whole message is kept (None: all)."""
+    def facts(self, shas: Sequence[str], *, bodies: bool = True) -> dict[str, Facts]:
+        """Facts of these commits, with the whole message or not."""
         found: dict[str, Facts] = {}
-
-        def read(part: Sequence[str]) -> None:
-            for fields, raw in objects.records(self.git_dir, part, self.unreadable.add):
-                sha = fields[0].decode("ascii")
-                found[sha] = read_facts(fields, raw, self._names, body=bodies is None or sha in bodies)
-
-        _in_lanes(shas, read)
+        _in_lanes(shas, lambda part: found.update(self._facts(part, bodies)))
         return found
+
+    def _facts(self, shas: Sequence[str], bodies: bool) -> dict[str, Facts]:
+        read = (read_facts(fields, raw, self._names, body=bodies)
+                for fields, raw in objects.records(self.git_dir, shas, self.unreadable.add))  # fmt: skip
+        return {facts.sha: facts for facts in read}
 
     def contents(self, shas: Iterable[str]) -> dict[str, Content]:
         """Fingerprints of the patches of these commits; what cannot be read comes back as not readable."""

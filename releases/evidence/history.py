@@ -172,12 +172,15 @@ class History:
         """Read metadata of many commits at once, those that are not known yet."""
         known = self._facts
         wanted = [sha for sha in dict.fromkeys(shas) if sha not in known or (bodies and known[sha].body is None)]
+        if wanted and self.reader.ahead:
+            known.update(self.reader.ahead.take(wanted))
+            wanted = [sha for sha in wanted if sha not in known or (bodies and known[sha].body is None)]
         if wanted and self.store is not None:
             kept = self.store.facts(wanted)
             self._facts.update((sha, facts) for sha, facts in kept.items() if facts.body is not None or not bodies)
             wanted = [sha for sha in wanted if sha not in known or (bodies and known[sha].body is None)]
         if wanted:
-            read = self.reader.facts(wanted, bodies=None if bodies else frozenset())
+            read = self.reader.facts(wanted, bodies=bodies)
             self._facts.update(read)
             if self.store is not None:
                 self.store.keep_facts(read.values())

@@ -65,7 +65,7 @@ class Judging:
         here = self._lacked()
         outside = set(here)
         self.observed = {sha: Observed(sha, in_target=sha not in outside) for sha in self.shas}
-        self.members = self._pool_shas()
+        self.members = self.pool_shas()
         history.prefetch([*self.shas, *self.lacking, *self.members], bodies=False)
         candidates = [facts for sha in here if (facts := self._readable(sha)) is not None]
         others = [facts for sha in self.members if (facts := history.known(sha)) is not None]
@@ -87,7 +87,7 @@ class Judging:
         self._counterparts([facts for facts in candidates if not facts.is_merge])
         self._merges([facts for facts in candidates if facts.is_merge])
 
-    def _pool_shas(self) -> list[str]:
+    def pool_shas(self) -> list[str]:
         """Target commits that may be counterparts: those production lacks, and common ones beside the fixes."""
         history = self.history
         shas = [*history.gained(self.target), *history.beside(self.target)[:BESIDE]]

@@ -99,7 +99,7 @@ class Resuming(Judging):
 
     def _changed_much(self) -> Change:
         """Production moved, or the target took over something of it: what they have in common changed, too."""
-        members = self._pool_shas()
+        members = self.pool_shas()
         before, now = set(self.snapshot.pool), set(members)
         came = [sha for sha in members if sha not in before]
         gone = [sha for sha in self.snapshot.pool if sha not in now]

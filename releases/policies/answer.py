@@ -128,6 +128,7 @@ class _Answer:
         full = frozenset(objects.resolve_many(asked.git_dir, sorted(ignored)).values()) if ignored else frozenset()
         # Made before discovery reads anything, so that what the store knows is not read from git again.
         self.engine = Engine(self.history, self.store, Options(self.question.mask_trailers, full, say))
+        self.engine.begin()
 
     @cached_property
     def terrain(self) -> Terrain:
