@@ -14,7 +14,7 @@ from releases import live
 from releases.projects.models import FetchRun
 from releases.tasks import fetch_nudge
 from tests.factories import make_project, make_run, make_user
-from tests.plugins.real import Broker
+from tests.plugins.real import Broker, Site, Worker
 
 pytestmark = [pytest.mark.broker, pytest.mark.django_db(transaction=True)]
 
@@ -50,7 +50,12 @@ class DeadBroker:
 
 
 @pytest.fixture(params=[False, True], ids=["drops", "silent"])
-def dead(request: pytest.FixtureRequest, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Iterator[DeadBroker]:
+def dead(
+    request: pytest.FixtureRequest, broker: Broker, worker_process: Worker, site_process: Site,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[DeadBroker]:  # fmt: skip
+    worker_process.stop()  # Those that serve other tests would call at the stand-in, too.
+    site_process.stop()
     broker.kill()
     monkeypatch.setattr(live, "_hung", {"until": 0.0})
     monkeypatch.setattr("celery.app.task.Task.apply_async", _must_not_be_asked)

@@ -42,7 +42,8 @@ def press(story: Story, user: object = None) -> tuple[Operation, bool]:
 def quiet(story: Story) -> bool:
     """Nothing of the project is queued or under way."""
     active = Operation.objects.filter(project=story.project, state__in=["queued", "running"])
-    return settled_down(story.project) and not active.exists()
+    # In this order: what ends an operation queues a fetch in the same transaction.
+    return not active.exists() and settled_down(story.project)
 
 
 def done_once(story: Story, operation: Operation) -> None:
