@@ -81,14 +81,14 @@ def _tags(ground: Ground) -> list[Untracked]:
     for fix in ground.fixes:
         if fix.shipped_in and fix.pk not in ground.claimed:
             loose.setdefault(fix.shipped_in, []).append(fix.ticket)
-    since = max(ground.project.created_at, timezone.now() - RECENT)
+    first_look = min((row.first_seen_at for row in ground.releases.values()), default=timezone.now())
     found = []
     for tag, tickets in loose.items():
         row = ground.releases.get(tag)
         if row is None or row.kind != Release.Kind.PATCH or not row.on_production or tag in tagged:
             continue
         at = row.tagged_at or row.first_seen_at
-        if row.first_seen_at <= since and at < timezone.now() - RECENT:
+        if row.first_seen_at <= first_look and at < timezone.now() - RECENT:
             continue
         key = next(filter(None, tickets), "") or tag
         found.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -216,3 +217,18 @@ def test_without_a_mirror_what_was_known_stays(repo: Repo, project: Project, tmp
     hotfixes_observe(project)
     after = Hotfix.objects.get(pk=hotfix.pk)
     assert (after.head, after.commits, after.stages) == (before.head, before.commits, before.stages)
+
+
+def test_old_patch_tags_that_were_there_from_the_beginning_are_left_alone(tmp_path: Path) -> None:
+    repo = make_flow(tmp_path)
+    old, recent = int(time.time()) - 90 * 86_400, int(time.time()) - 3 * 86_400
+    for number, date in ((1, old), (2, recent)):
+        changed = {"app.py": app((number, MENDED.format(number)))}
+        repo.commit(changed, f"TICKET-{number} mend", branch="main", date=date)
+        repo.tag(f"v1.0.{number}", "main", message="Mended", date=date)
+    project = track(repo, FlowPolicy())
+    assert [row.name for row in untracked(project)] == ["v1.0.2"]
+    repo.commit({"app.py": app((9, MENDED.format(9)))}, "TICKET-9 mend", branch="main", date=recent + 60)
+    repo.tag("v1.0.3", "main", message="Mended", date=recent + 60)
+    look(project)
+    assert {row.name for row in untracked(project)} == {"v1.0.2", "v1.0.3"}
