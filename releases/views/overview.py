@@ -109,6 +109,7 @@ def _answer(
     """The whole page, or its live part when it asks for itself again."""
     acts = {
         "may_check": may(request, Act.CHECK),
+        "may_operate": may(request, Act.OPERATE),
         "may_manage": may(request, Act.MANAGE),
         "may_settle": may(request, Act.SETTLE),
         "may_edit": may(request, Act.EDIT_POLICY),

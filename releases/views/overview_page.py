@@ -42,6 +42,8 @@ class OwedRow:
     action: str
     primary: bool
     bar: SafeString | str
+    merge_url: str = ""
+    """Where to ask for the merge-back, while its trial is clean."""
 
 
 @dataclass(slots=True)
@@ -224,8 +226,14 @@ class OverviewPage:
         return OwedRow(
             row["code"], _detail(row), row["fix__subject"], row["fix__ticket"], "" if self.one else project.name,
             row["fix__shipped_in"], row["fix__security"], links.evidence(project.slug, row["fix__key"], branch),
-            action, primary, bar,
+            action, primary, bar, self._merge_url(row, project.slug, branch),
         )  # fmt: skip
+
+    def _merge_url(self, row: dict[str, Any], slug: str, branch: str) -> str:
+        clean = bool((row["preview"] or {}).get("clean"))
+        if not clean or row["code"] not in (Code.MISSING, Code.PARTIAL):
+            return ""
+        return links.settle(slug, "merge-back", row["fix__key"], branch, next=self.asked.path)
 
     @cached_property
     def brought_back(self) -> list[dict[str, Any]]:
