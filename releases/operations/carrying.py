@@ -109,10 +109,10 @@ def _carry_out(operation: Operation, beats: Beats) -> None:
         operation_fail(operation, error.code, error.sentence, detail=error.detail)
     except SecretUnreadable as error:
         operation_fail(operation, "secret", str(error))
-    except Exception as error:
+    except Exception:
         log.exception("operation %s failed", operation.pk)
         sentence = "Something went wrong here, not at the remote. The worker's log has the details."
-        operation_fail(operation, "failed", sentence, detail=type(error).__name__)
+        operation_fail(operation, "failed", sentence)
 
 
 def _rounds(operation: Operation, beats: Beats) -> None:
