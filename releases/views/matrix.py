@@ -18,7 +18,9 @@ from django.views.decorators.http import require_safe
 
 from hotfixdash.accounts.roles import Act
 from releases.evidence.verdicts import Code
+from releases.hotfixes.listing import hotfix_count
 from releases.live import OVERVIEW
+from releases.policies import overview
 from releases.policies.flow import FlowPolicy
 from releases.policies.matrix_selectors import PERIODS, SIZES, Cell, Column, Group, Matrix, MatrixQuery, Row, matrix
 from releases.policies.models import Target
@@ -73,9 +75,10 @@ def matrix_page(request: HttpRequest, slug: str) -> HttpResponse:
         found = matrix([project.pk], query)
         facts = {"project": project, "live": topics, "checked_at": project.judged_at, "check_url": check}
         # Without filters it is known already what the Merge-back tab counts.
-        owed = None if query.narrowed else _nav_owed(found.columns)
+        owed = overview.owed_count(request.user, project) if query.narrowed else _nav_owed(found.columns)
+        nav = {"nav_owed": owed, "nav_hotfixes": hotfix_count(request.user, project)}
         place = Place(project.name, project.slug)
-        return _shared(request, found, {project.pk: place}, opened) | facts | {"nav_owed": owed}
+        return _shared(request, found, {project.pk: place}, opened) | facts | {"nav": nav}
 
     # Verdicts change only together with the moment of judgement or the live version.
     key = (project.pk, project.name, project.judged_at, project.error_text, topics, request.get_full_path(), check)
@@ -101,7 +104,8 @@ def matrix_all(request: HttpRequest) -> HttpResponse:
         found = matrix([project.pk for project in projects], MatrixQuery.from_params(params))
         places = {project.pk: Place(project.name, project.slug) for project in projects}
         checked = min((project.judged_at for project in projects if project.judged_at), default=None)
-        facts = {"live": topics, "checked_at": checked, "check_url": check, "nav_owed": None}
+        nav = {"nav_owed": overview.owed_count(request.user), "nav_hotfixes": hotfix_count(request.user)}
+        facts = {"live": topics, "checked_at": checked, "check_url": check, "nav": nav}
         return _shared(request, found, places, "", stacked=True) | facts
 
     return _answer(
@@ -114,11 +118,11 @@ def _answer(
     request: HttpRequest, page: str, key: object, context: Callable[[], dict[str, Any]], extra: dict[str, Any]
 ) -> HttpResponse:
     """The whole page, or its table when that asks for itself again."""
-    part, owed = kept(request, "releases/_matrix.html", (key, get_script_prefix()), context, "nav_owed")
+    part, nav = kept(request, "releases/_matrix.html", (key, get_script_prefix()), context, "nav")
     if request.headers.get("HX-Target") == "matrix":
         response = HttpResponse(part)
     else:
-        response = render(request, page, {"tab": "matrix", "part": part, "nav_owed": owed, **extra})
+        response = render(request, page, {"tab": "matrix", "part": part, **nav, **extra})
     patch_vary_headers(response, ["HX-Target"])
     return response
 
