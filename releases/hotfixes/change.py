@@ -112,7 +112,10 @@ def badly_named(commits: Sequence[Mapping[str, Any]], policy: FlowPolicy, key: s
     """The commits whose subject does not follow the convention; reverts and merges have words of their own."""
     if not policy.commit_pattern:
         return ()
-    wanted = re.compile(policy.commit_pattern.replace("{ticket}", re.escape(key)), re.IGNORECASE)
+    try:
+        wanted = re.compile(policy.commit_pattern.replace("{ticket}", re.escape(key)), re.IGNORECASE)
+    except re.error:  # stored before patterns were checked
+        return ()
     return tuple(
         str(commit["sha"])
         for commit in commits

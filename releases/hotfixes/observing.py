@@ -6,11 +6,12 @@ row for every stage that changed. Of two observers the one that began to look la
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from releases import live
@@ -27,6 +28,8 @@ from .sight import SECONDS, Sight
 from .stages import Stage, StageKey, StageState, current, finished, stages
 from .strays import untracked_record
 from .tying import Tie, tie
+
+log = logging.getLogger(__name__)
 
 _NEWS = frozenset({StageState.DONE, StageState.OWED, StageState.FAILED})
 """States that the ledger tells when they are reached or left; waiting and the like follow from them."""
@@ -59,7 +62,7 @@ def hotfixes_observe(project: Project, *, only: Sequence[int] = ()) -> int:
                 if _stands(hotfix, found, reached, facts.owed):
                     same.append(hotfix.pk)
                 else:
-                    changed += _record(hotfix, found, reached, facts.owed, began)
+                    changed += _recorded(hotfix, found, reached, facts.owed, began)
             Hotfix.objects.filter(pk__in=same, observed_at__lt=began).update(observed_at=began)
     if changed:
         live.publish(live.project_topic(project.pk), live.OVERVIEW)
@@ -84,6 +87,15 @@ def _stands(hotfix: Hotfix, found: Tie, reached: list[Stage], owed: int) -> bool
 _FIELDS = (
     "branch", "head", "head_at", "base_tag", "base_commit", "commits", "change", "tag", "stages", "stage", "owed_count",
 )  # fmt: skip
+
+
+def _recorded(hotfix: Hotfix, found: Tie, reached: list[Stage], owed: int, began: datetime) -> bool:
+    """Write one ticket; False when somebody gave its branch to another one at this moment. The next look settles it."""
+    try:
+        return _record(hotfix, found, reached, owed, began)
+    except IntegrityError:
+        log.warning("%s: the branch %s was given to another ticket meanwhile", hotfix.key, found.branch)
+        return False
 
 
 def _record(hotfix: Hotfix, found: Tie, reached: list[Stage], owed: int, began: datetime) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from releases import live
 from releases.ledger.services import event_write
 from releases.policies.flow import FlowPolicy
 from releases.policies.typed import typed
@@ -288,6 +289,7 @@ def _tell(hotfix: Hotfix, kind: str, actor: Any, **fields: Any) -> None:
     event_write(
         kind, project_id=hotfix.project_id, actor=actor, actor_name=name, subject=subject_of(hotfix), **fields
     )  # fmt: skip
+    live.publish(live.project_topic(hotfix.project_id), live.OVERVIEW)
 
 
 def _observed(hotfix: Hotfix) -> Hotfix:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from hotfixdash.accounts.roles import Act
 from releases.hotfix_forms import DecisionForm, WaiveForm
+from releases.hotfixes.observing import hotfixes_observe
 from releases.policies import settling
 from releases.policies.models import Settlement, Verdict
 from releases.policies.selectors import FixInTarget, fix_in_target
@@ -73,6 +74,8 @@ def settle(request: HttpRequest, slug: str, sha: str, verb: str, branch: str) ->
 
     def done() -> Done:
         result = do()
+        # Tickets of this fix may owe one branch more or less from now on.
+        hotfixes_observe(project)
         fetching.tell(project)
         return result
 
