@@ -11,11 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from releases.ledger.models import Event
+from releases.operations import carrying
 from releases.operations.models import Operation
 from releases.projects.models import FetchRun
 from releases.tasks import fetch_carry_out, operation_carry_out_here, operation_nudge, sweep_now
@@ -125,6 +128,41 @@ def test_killed_while_the_remote_takes_the_push(moment: str, tmp_path: Path) -> 
     until(lambda: not alive(int(there.read_text())))
     operation_carry_out_here(story.operation.pk)
     check(story, intended)
+
+
+def test_a_worker_that_wakes_up_after_it_was_given_up_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frozen in its push, believed dead, awake again when another has the operation: one merge, one tag, told once."""
+    story = make_story(tmp_path, "finish")
+    intended = undisturbed(story, tmp_path)
+    there, go = tmp_path / "there", tmp_path / "go"
+    script = hook(story.repo, "pre-receive", f"touch '{there}'; while [ ! -e '{go}' ]; do sleep 0.05; done")
+    command = [sys.executable, "-W", "ignore", "-m", "tests.operations.halting", "nowhere", "-", "task"]
+    process = subprocess.Popen(
+        [*command, str(story.operation.pk)], env=program_environment(), stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        until(there.exists)
+        process.send_signal(signal.SIGSTOP)
+        Operation.objects.filter(pk=story.operation.pk).update(heartbeat_at=timezone.now() - timedelta(minutes=1))
+        assert sweep_now().operations == 1
+        monkeypatch.setattr(carrying, "MIRROR_WAIT", 0.2)
+        operation_carry_out_here(story.operation.pk)
+        waiting = Operation.objects.get(pk=story.operation.pk)
+        assert (waiting.state, waiting.error_code) == ("queued", "busy")  # the frozen one still has the mirror
+        go.touch()
+        script.unlink()
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert Operation.objects.get(pk=story.operation.pk).state == "queued"
+    assert remote_refs(story.repo) == intended
+    operation_carry_out_here(story.operation.pk)
+    assert check(story, intended).fence == 3
 
 
 def alive(pid: int) -> bool:
