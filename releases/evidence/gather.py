@@ -17,6 +17,8 @@ LANES = 2
 """Git processes that read at the same time."""
 _WORTH_TWO = 24
 """Shorter lists are read by one process."""
+_BLOCK, _SHARES = 1024, 4
+"""Commits that one process reads: at most so many, and about one in so many of its lane's."""
 _PART, _PARTS = 256, 4
 """Commits that are read ahead by one process: at least so many, in at most so many parts."""
 
@@ -27,20 +29,24 @@ def _in_lanes(shas: Sequence[str], work: Callable[[Sequence[str]], None]) -> Non
         if shas:
             work(shas)
         return
+    # Neighbours share trees and delta bases, so each lane takes blocks of them, whenever it is done with the last one:
+    # a few giants make any share-out beforehand uneven.
+    size = min(_BLOCK, max(_WORTH_TWO, -(-len(shas) // (LANES * _SHARES))))
+    waiting = deque(shas[start : start + size] for start in range(0, len(shas), size))
     failed: list[BaseException] = []
 
-    def lane(part: Sequence[str]) -> None:
-        try:
-            work(part)
-        except BaseException as error:  # raised again below, in the thread that waits
-            failed.append(error)
+    def lane() -> None:
+        while not failed:
+            try:
+                part = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                work(part)
+            except BaseException as error:  # raised again below, in the thread that waits
+                failed.append(error)
 
-    # Neighbours share trees and delta bases, so each lane gets blocks of them; small blocks even out the load.
-    block = max(1, min(64, len(shas) // (LANES * 2)))
-    parts: list[list[str]] = [[] for _ in range(LANES)]
-    for number, start in enumerate(range(0, len(shas), block)):
-        parts[number % LANES] += shas[start : start + block]
-    threads = [threading.Thread(target=lane, args=(part,), daemon=True) for part in parts if part]
+    threads = [threading.Thread(target=lane, daemon=True) for _ in range(min(LANES, len(waiting)))]
     for thread in threads:
         thread.start()
     for thread in threads:
