@@ -44,6 +44,7 @@ urlpatterns: list[URLPattern] = [
     path("projects/<str:slug>/hotfixes/", hotfixes.hotfixes, name="hotfixes"),
     path("projects/<str:slug>/hotfix/new/", hotfixes.new, name="hotfix-new"),
     path("projects/<str:slug>/hotfix/adopt/", hotfixes.adopt, name="hotfix-adopt"),
+    path("projects/<str:slug>/hotfix/releasable/", hotfixes.releasable, name="releasable"),
     path("projects/<str:slug>/hotfix/timeline/<path:key>/", hotfix.timeline, name="hotfix-timeline"),
     path("projects/<str:slug>/hotfixes/<path:key>/", hotfix.hotfix, name="hotfix"),
     path("projects/<str:slug>/hotfix/<str:verb>/<path:key>/", hotfix_doing.act, name="hotfix-act"),

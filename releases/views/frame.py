@@ -17,6 +17,7 @@ from releases.hotfixes.listing import hotfix_count
 from releases.policies import overview
 from releases.projects.models import Project
 
+from . import links
 from .access import get_project, may
 from .icons import icon
 
@@ -89,6 +90,15 @@ class Frame:
     @cached_property
     def may_manage(self) -> bool:
         return self.request is not None and may(self.request, Act.MANAGE)
+
+    @cached_property
+    def may_hotfix(self) -> bool:
+        return self.request is not None and may(self.request, Act.HOTFIX)
+
+    @property
+    def new_hotfix(self) -> str:
+        """Where a hotfix is opened, in the scope that the page is in."""
+        return links.hotfix_new(self.project.slug if self.project else "")
 
     @cached_property
     def switcher(self) -> SafeString:

@@ -122,6 +122,7 @@ def _next(page: HotfixPage, request: HttpRequest, acts: set[Act]) -> dict[str, A
     return {
         "next": shown_next(found, step, page.facts.verdicts, inline=page.triage_form is not None),
         "merge_all": None if any(a.kind == "merge-back-all" for a in step.others) else page.merge_all,
+        "may_release": Act.RELEASE in acts,
         "ways": shown_ways(found, advise(found), acts) if shown else [],
     }
 

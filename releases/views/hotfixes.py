@@ -15,10 +15,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from hotfixdash.accounts.roles import Act
 from releases import live
-from releases.hotfix_forms import HotfixForm, NewHotfixForm
+from releases.hotfix_forms import HotfixForm, NewHotfixForm, ReasonForm
 from releases.hotfixes import listing
 from releases.hotfixes.adopting import hotfix_adopt
 from releases.hotfixes.errors import HotfixError
+from releases.hotfixes.holding import main_mark_releasable, main_mark_unreleasable
 from releases.hotfixes.listing import HotfixQuery, HotfixRow
 from releases.hotfixes.models import Hotfix, Untracked
 from releases.hotfixes.services import hotfix_open
@@ -212,3 +213,28 @@ def adopt(request: HttpRequest, slug: str) -> HttpResponse:
     fetching.tell(project)
     messages.success(request, f"{hotfix.key} is tracked now. What git shows of it is filled in.")
     return HttpResponseRedirect(links.hotfix(project.slug, hotfix.key))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def releasable(request: HttpRequest, slug: str) -> HttpResponse:
+    """Say that what is on the integration branch must not ship now, or take that back."""
+    project = get_project(request, slug, Act.RELEASE)
+    form = ReasonForm(request.POST or None)
+    back = asking.back_to(request, links.hotfixes(slug))
+    crumbs = [(f"{project.name}, hotfixes", links.hotfixes(slug))]
+    if project.unreleasable_why:
+        said = f"{project.unreleasable_by} said that it must not ship: “{project.unreleasable_why}”"
+        question = Question("May the next release ship again?", "It may ship again", back, [said], form, crumbs=crumbs)
+    else:
+        says = ["The next release is then not offered as a way out, and the reason is shown instead."]
+        question = Question("Must the next release not ship now?", "It must not ship", back, says, form, crumbs=crumbs)
+
+    def do() -> Done:
+        why = form.cleaned_data["why"]
+        if project.unreleasable_why:
+            main_mark_releasable(project, why, request.user)
+            return Done("The next release may ship again, as far as people say.")
+        main_mark_unreleasable(project, why, request.user)
+        return Done("Noted: the next release must not ship now.")
+
+    return asking.answer(request, project, question, do)

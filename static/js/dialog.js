@@ -45,6 +45,14 @@
     doc.querySelectorAll("[data-live]").forEach((el) => htmx.trigger(el, "live"));
   });
 
+  /* what was answered is said for a while, and does not stay in the way of what is below */
+  const fade = () => setTimeout(() => {
+    doc.querySelectorAll(".toast[data-brief]").forEach((el) => {
+      if (el.matches(":hover") || el.contains(doc.activeElement)) fade(); else el.remove();
+    });
+  }, 8000);
+  doc.addEventListener("answered", fade);
+
   /* what somebody has begun to fill in stays as it is while the page around it changes */
   const begun = (form) => [...form.elements].some((el) =>
     (el.type === "checkbox" || el.type === "radio") ? el.checked !== el.defaultChecked

@@ -194,3 +194,17 @@ def test_next_never_leads_away(scene: Scene) -> None:
     scene.opened()
     answer = scene.as_(scene.engineer).post(scene.act("cut"), {"tag": "v1.0.1", "next": "https://evil.example.com/"})
     assert answer["Location"] == scene.url()
+
+
+def test_a_release_manager_holds_the_next_release(scene: Scene) -> None:
+    scene.opened()
+    url = f"/projects/{scene.project.slug}/hotfix/releasable/"
+    assert scene.as_(scene.engineer).get(url).status_code == 403
+    manager = scene.as_(scene.manager)
+    assert manager.post(url, {"why": ""}).status_code == 422
+    ok(manager.post(url, {"why": "The audit is not through."}))
+    said = main_words(manager.get(scene.url()))
+    assert "shop-manager says that it must not ship: The audit is not through." in said
+    assert "May it ship again?" in said
+    ok(manager.post(url, {"why": "It is through."}))
+    assert "The audit is not through." not in main_words(manager.get(scene.url()))
