@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,28 @@ def test_an_older_line_owes_main_and_the_newer_line(tmp_path: Path, manager: Any
         operation, _new = ask_for(hotfix.project, verdict, manager)
         carry(operation)
     look(hotfix.project)
+    assert states(hotfix)["merge-back"] == "done"
+    hotfix.refresh_from_db()
+    do(hotfix, clean_up_ask(Standing(hotfix)), manager)
+    assert hotfix.finished_at is not None
+
+
+@pytest.mark.parametrize(("finish", "merge_back"), [("ff", "merge"), ("squash", "pick"), ("squash", "merge")])
+def test_every_way_to_finish_ends_clean(tmp_path: Path, manager: Any, finish: str, merge_back: str) -> None:
+    repo = make_flow(tmp_path)
+    policy = replace(FlowPolicy(), finish=finish, merge_back=merge_back, reviewers=0)
+    hotfix = hotfix_choose_way(opened(track(repo, policy)), "cut", "Only the fix.", manager)
+    do(hotfix, cut_ask(Standing(hotfix)), manager)
+    repo.commit({"app.py": app((3, MENDED))}, "[HOTFIX] TICKET-7: mend the till", branch=BRANCH)
+    repo.commit({"app.py": app((3, MENDED), (30, f"{MENDED} again"))}, "[HOTFIX] TICKET-7: and the rest", branch=BRANCH)
+    look(hotfix.project)
+    hotfix.refresh_from_db()
+    do(hotfix, finish_ask(Standing(hotfix)), manager)
+    assert (hotfix.tag, stage(hotfix, "merge-back").detail) == ("v1.0.1", "owed to develop")
+    while owed := Verdict.objects.filter(owed=True).select_related("fix", "target").first():
+        operation, _new = ask_for(hotfix.project, owed, manager)
+        carry(operation)
+        look(hotfix.project)
     assert states(hotfix)["merge-back"] == "done"
     hotfix.refresh_from_db()
     do(hotfix, clean_up_ask(Standing(hotfix)), manager)
