@@ -316,3 +316,46 @@ def test_a_repository_with_long_object_ids(tmp_path: Path) -> None:
         assert isinstance(plan, Plan)
         assert plan.notes == ("“VERSION” stays as develop has it.",)
         session.push(plan.updates)
+
+
+def test_merged_back_with_the_same_push(desk: Desk) -> None:
+    before = desk.repo.sha("develop")
+    plan = desk.do("finish", **FINISH, also=["develop"], ticket="TICKET-1")
+    assert desk.parents("develop") == [before, desk.repo.sha("hotfix/TICKET-1")]
+    assert desk.message("develop") == "Merge branch 'hotfix/TICKET-1' into develop"
+    assert [update.name for update in plan.updates] == ["refs/heads/main", "refs/tags/v1.2.1", "refs/heads/develop"]
+    assert plan.says.endswith("tags it v1.2.1, and merges it back into develop.")
+    assert plan.facts["merged_back"]["develop"]["merge"] == desk.repo.sha("develop")
+
+
+def test_a_target_that_conflicts_is_left_out_and_does_not_stop_the_others(desk: Desk) -> None:
+    desk.repo.branch("release/1.3", "develop")
+    tip = desk.repo.commit({"app.py": line_changed(5, "elsewhere")}, "TICKET-7 elsewhere", branch="develop")
+    also = ["develop", "release/1.3", "gone", "main"]
+    plan = desk.do("finish", **FINISH, also=also)
+    assert desk.repo.sha("develop") == tip
+    assert list(plan.facts["merged_back"]) == ["release/1.3"]
+    assert [note.split(":")[0] for note in plan.notes] == [
+        f"Not merged back into {name} yet" for name in ("develop", "gone", "main")
+    ]
+
+
+def test_the_same_push_under_trunk_picks(tmp_path: Path) -> None:
+    desk = make_desk(tmp_path, PRESETS[Preset.TRUNK])
+    desk.repo.commit({"next.py": "x\n"}, "Next", branch="main")
+    source = desk.repo.sha("hotfix/TICKET-1")
+    desk.do("finish", **FINISH | {"production": "tags:v*"}, also=["main"])
+    assert desk.repo.sha("v1.2.1") == source
+    assert f"(cherry picked from commit {source})" in desk.message("main")
+
+
+def test_all_or_nothing_holds_for_what_is_merged_back_too(desk: Desk) -> None:
+    with desk.mirror.changing() as session:
+        params = FINISH | {"also": ["develop"]}
+        plan = PLANNERS["finish"](Planning(session.git_dir, session.refs, desk.policy, params, ASKED, 0))
+        assert isinstance(plan, Plan)
+        desk.repo.commit({"x": "y\n"}, "Somebody was quicker", branch="develop")
+        with pytest.raises(LeaseLost):
+            session.push(plan.updates)
+    assert desk.repo.sha("main") == desk.repo.sha("v1.2.0")
+    assert not desk.repo.git("tag", "-l", "v1.2.1")

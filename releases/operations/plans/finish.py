@@ -13,6 +13,7 @@ from releases.git.values import BranchName, TagName, shown
 from releases.operations.plan import Conflicted, Nothing, Plan, PlanRefused
 from releases.policies.wording import count
 
+from .finish_also import also_back
 from .planning import Planning
 from .release_base import ReleaseBase, alone, check_order, check_tag, release_base
 from .words import by_hand, listed, merge_subject, named, shell
@@ -55,14 +56,16 @@ def plan_finish(planning: Planning) -> Plan | Nothing | Conflicted:
     """Bring `branch` into `production` by `method` (merge, ff, squash; default: the policy's) and make the tag `tag`.
 
     Both in one push. `production` empty or `tags:…`: only the tag. `head`, when given, is where the branch must still
-    stand; `message` goes into the merge and the tag.
+    stand; `message` goes into the merge and the tag. `also` are targets to merge back into with the same push, those
+    left out with a note in which that conflicts.
     """
     finish = _read(planning)
     with Changes(planning.git_dir) as work:
         if done := _finished_before(finish, work):
             return done
         check_tag(planning, finish.tag)
-        return _tag_only(finish, work) if finish.production is None else _merge_and_tag(finish, work)
+        plan = _tag_only(finish, work) if finish.production is None else _merge_and_tag(finish, work)
+        return also_back(planning, work, plan) if isinstance(plan, Plan) else plan
 
 
 def _read(planning: Planning) -> _Finish:
@@ -113,7 +116,7 @@ def _merge_and_tag(finish: _Finish, work: Changes) -> Plan | Conflicted:
         updates.insert(0, RefUpdate(production.full, finish.tip, landing.tip))
     where = f"Brings {finish.branch} into {production} and tags" if len(updates) > 1 else "Tags"
     what = "it" if tagged == landing.merge else f"the tip of {finish.branch}"
-    facts = _facts(finish, tag, tagged, base) | {"merge": landing.merge, "method": finish.method}
+    facts = _facts(finish, tag, tagged, base) | {"merge": landing.merge, "method": finish.method, "fork": landing.fork}
     return Plan(tuple(updates), f"{where} {what} {finish.tag}.", (*landing.notes, *notes), facts)
 
 
@@ -206,7 +209,7 @@ def _tag_only(finish: _Finish, work: Changes) -> Plan:
             raise _behind(finish, base)
     tag = _write_tag(finish, work, finish.head)
     work.keep()
-    facts = _facts(finish, tag, finish.head, base) | {"method": "tag"}
+    facts = _facts(finish, tag, finish.head, base) | {"method": "tag", "fork": base.commit if base else ""}
     says = f"Tags the tip of {finish.branch} {finish.tag}."
     return Plan((RefUpdate(finish.tag.full, "", tag),), says, (), facts)
 

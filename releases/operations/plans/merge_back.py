@@ -53,18 +53,23 @@ def plan_merge_back(planning: Planning) -> Plan | Nothing | Conflicted:
     `tip` is what a merge merges. With `onto_branch` the result goes to that branch, which is made from the target or
     continued, for a target that takes no pushes. Version files keep the target's side.
     """
+    with Changes(planning.git_dir) as work:
+        return merge_back(planning, work)
+
+
+def merge_back(planning: Planning, work: Changes) -> Plan | Nothing | Conflicted:
+    """The same as part of something larger; what is written is kept."""
     method = planning.text("method") or planning.policy.merge_back
     if method not in METHODS:
         raise PlanRefused("invalid-value", f"{shown(method)} is no way to merge back.", retryable=False)
     back = _read(planning)
-    with Changes(planning.git_dir) as work:
-        _check_readable(back, work)
-        back.lacks = lacking(planning.git_dir, back.start, [*back.commits, *([back.tip] if back.tip else [])])
-        if all(sha not in back.lacks for sha in back.commits):
-            return Nothing(f"{back.onto} has {_them(back)} already.", _facts(back, "merge"))
-        if method == "merge" and _brings_only_the_fix(back, work):
-            return _merge(back, work)
-        return _pick(back, work)
+    _check_readable(back, work)
+    back.lacks = lacking(planning.git_dir, back.start, [*back.commits, *([back.tip] if back.tip else [])])
+    if all(sha not in back.lacks for sha in back.commits):
+        return Nothing(f"{back.onto} has {_them(back)} already.", _facts(back, "merge"))
+    if method == "merge" and _brings_only_the_fix(back, work):
+        return _merge(back, work)
+    return _pick(back, work)
 
 
 def _read(planning: Planning) -> _Back:
