@@ -6,7 +6,21 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
-from releases.models import Event, FetchRun, Fix, Operation, Project, ProjectAccess, Ref, Release, Target, Verdict
+from releases.models import (
+    Debt,
+    Event,
+    FetchRun,
+    Fix,
+    Hotfix,
+    Operation,
+    Project,
+    ProjectAccess,
+    Ref,
+    Release,
+    Settlement,
+    Target,
+    Verdict,
+)
 
 
 class Looking(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -49,6 +63,29 @@ class OperationAdmin(Looking):
     list_filter = ("state", "kind", "error_code", "retryable")
     list_select_related = ("project",)
     search_fields = ("subject", "key", "actor_name")
+
+
+@admin.register(Hotfix)
+class HotfixAdmin(Looking):
+    list_display = (
+        "key", "project", "title", "severity", "stage", "closed", "owed_count", "branch", "tag", "observed_at",
+    )  # fmt: skip
+    list_filter = ("stage", "closed", "severity")
+    list_select_related = ("project",)
+    search_fields = ("key", "title", "branch", "tag")
+
+
+@admin.register(Debt)
+class DebtAdmin(Looking):
+    list_display = ("subject", "project", "hotfix", "branch", "owed_since", "settled_at")
+    list_select_related = ("project", "hotfix")
+
+
+@admin.register(Settlement)
+class SettlementAdmin(Looking):
+    list_display = ("kind", "project", "fix", "target", "by_name", "at", "until", "ended_at", "ended_why")
+    list_filter = ("kind",)
+    list_select_related = ("project", "fix", "target")
 
 
 @admin.register(Event)
