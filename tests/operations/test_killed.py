@@ -109,7 +109,11 @@ def test_killed_while_the_remote_takes_the_push(moment: str, tmp_path: Path) -> 
     story = make_story(tmp_path, "finish")
     intended = undisturbed(story, tmp_path)
     there, go = tmp_path / "there", tmp_path / "go"
-    script = hook(story.repo, moment, f"echo $$ > '{there}'; while [ ! -e '{go}' ]; do sleep 0.05; done")
+    script = hook(
+        story.repo,
+        moment,
+        f"echo $$ > '{there}.draft'; mv '{there}.draft' '{there}'; while [ ! -e '{go}' ]; do sleep 0.05; done",
+    )
     flag = tmp_path / "reached"
     command = [sys.executable, "-W", "ignore", "-m", "tests.operations.halting", "nowhere", str(flag), "task"]
     process = subprocess.Popen(
