@@ -2,7 +2,8 @@
 
 `--require broker,browser` names the kinds that must have run, without a skip. ALLOW_SKIP=1 turns the failure
 into a warning. On SQLite, tests marked `postgres` are left out. With TEST_DATABASE=postgres every test that uses the
-database runs and counts as one; those that need no database, or a browser, are left to the run on SQLite.
+database runs and counts as one; those that need no database, or a browser, are left to the run on SQLite, and so are
+the long ones that are not marked `postgres` themselves: what they kill does not depend on which database it was.
 """
 
 from __future__ import annotations
@@ -46,7 +47,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.user_properties.append(("kinds", ",".join(_kinds(item))))
         needs_postgres = item.get_closest_marker("postgres") and not ON_POSTGRES
         needs_time = item.get_closest_marker("long") and not config.getoption("--long")
-        same_as_on_sqlite = ON_POSTGRES and (not uses_database(item) or item.get_closest_marker("browser"))
+        same_as_on_sqlite = ON_POSTGRES and (
+            not uses_database(item)
+            or item.get_closest_marker("browser")
+            or (item.get_closest_marker("long") and not item.get_closest_marker("postgres"))
+        )
         (left if needs_postgres or needs_time or same_as_on_sqlite else kept).append(item)
     if left:
         config.hook.pytest_deselected(items=left)
