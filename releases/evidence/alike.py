@@ -53,7 +53,9 @@ def guesses(pool: Pool, commits: Sequence[Facts], limit: int) -> list[Guess]:
     for commit in commits:
         named = pool.by_subject.get(commit.key, ())
         near: dict[str, Facts] = {other.sha: other for other in named if len(named) <= SUBJECT_HITS}
-        near.update((other.sha, other) for other in made.get(commit.author_email, ()) if own_again(commit, other))
+        early, late = commit.authored_at - LATE, commit.authored_at + LATE
+        own = [other for other in made.get(commit.author_email, ()) if early <= other.authored_at <= late]
+        near.update((other.sha, other) for other in own if own_again(commit, other))
         for path in commit.paths[:PATHS]:
             near.update((other.sha, other) for other in touching.get(path, ()))
         ranked = sorted(

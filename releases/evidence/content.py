@@ -34,14 +34,15 @@ class Content:
     """A patch and its fingerprints, each computed when first asked for."""
 
     __slots__ = (
-        "_changed", "_changes", "_exact", "_inverse", "_lines", "_lines_id", "_patch", "_patch_id", "_weight",
-        "readable",
+        "_blank", "_changed", "_changes", "_exact", "_inverse", "_lines", "_lines_id", "_patch", "_patch_id",
+        "_weight", "readable",
     )  # fmt: skip
 
     def __init__(self, patch: bytes, *, readable: bool = True, lines: Counter[bytes] | None = None) -> None:
         self.readable = readable
         self._patch = patch
         self._inverse = b""
+        self._blank: bool | None = None
         self._changed = -1
         self._weight = -1
         self._exact = b""
@@ -112,6 +113,11 @@ class Content:
     @property
     def only_blanks(self) -> bool:
         """Whether the patch changes nothing but blanks: then they count."""
+        if self._blank is None:
+            self._blank = self._changes_blanks()
+        return self._blank
+
+    def _changes_blanks(self) -> bool:
         gone = b"".join([line for change in self.changes for line in change.removed])
         come = b"".join([line for change in self.changes for line in change.added])
         return gone.translate(None, _BLANKS) == come.translate(None, _BLANKS)
@@ -240,8 +246,8 @@ def similarity(one: Content, other: Content) -> float | None:
 
 def _common(one: Counter[bytes], other: Counter[bytes]) -> int:
     small, large = (one, other) if len(one) <= len(other) else (other, one)
-    get = large.get
-    return sum(min(count, get(line, 0)) for line, count in small.items())
+    both = small.keys() & large.keys()
+    return sum(map(min, map(small.__getitem__, both), map(large.__getitem__, both)))
 
 
 def contained(part: Content, whole: Content | Counter[bytes]) -> float | None:

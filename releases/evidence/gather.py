@@ -17,7 +17,7 @@ LANES = 2
 """Git processes that read at the same time."""
 _WORTH_TWO = 24
 """Shorter lists are read by one process."""
-_BLOCK, _SHARES = 1024, 4
+_BLOCK, _SHARES = 1024, 6
 """Commits that one process reads: at most so many, and about one in so many of its lane's."""
 _PART, _PARTS = 256, 4
 """Commits that are read ahead by one process: at least so many, in at most so many parts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -56,7 +57,8 @@ class ReportingCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
         try:
-            code = self.perform(options, started)
+            with seldom_collected():
+                code = self.perform(options, started)
         except (QuestionError, PlaceError) as fault:
             code = self.fail(options, fault.code, fault.message, fault.hint)
         except GitError as fault:
@@ -127,6 +129,21 @@ class ReportingCommand(BaseCommand):
         encoding = getattr(stream, "encoding", None) or "utf-8"
         stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
         stream.flush()
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Let Python look for garbage in cycles less often: an answer makes many objects and hardly any cycle."""
+    usual = gc.get_threshold()
+    gc.set_threshold(_OBJECTS, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+
+
+_OBJECTS = 50_000
+"""New objects after which it looks nevertheless."""
 
 
 def _too_old() -> GitError | None:
