@@ -185,12 +185,23 @@ class SplitForm(DashForm):
 
 
 class FinishForm(DashForm):
-    """The version and the message of a release."""
+    """The version and the message of a release, and where the fix is merged back with the same push."""
 
     tag = forms.CharField(label="Tag", max_length=250, widget=forms.TextInput(attrs={"class": "mono"}))
     message = forms.CharField(
         label="Message of the tag", required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 3})
     )  # fmt: skip
+    also = forms.MultipleChoiceField(
+        label="Merge back with the same push, where it is clean", required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, targets: Sequence[str], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        also = self.fields["also"]
+        assert isinstance(also, forms.MultipleChoiceField)  # noqa: S101 - for the type checker
+        also.choices = [(name, visible(name, 80)) for name in targets]
+        if not targets:
+            del self.fields["also"]
 
 
 class CutForm(DashForm):

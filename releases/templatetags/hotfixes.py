@@ -18,6 +18,8 @@ from releases.views.icons import icon
 from releases.views.steps import Step
 
 register = template.Library()
+_VERSION = r"(?<![\w/.-])v\d+(?:\.\d+)+(?:[-+][\w.-]*\w)?"
+"""A version tag that a sentence names."""
 
 
 @register.simple_tag
@@ -32,11 +34,11 @@ def told(text: object, names: Iterable[str]) -> SafeString:
     """A sentence in which the names of branches and tags are set in the mono face."""
     shown = words.visible(text)
     known = sorted({words.visible(name) for name in names if name}, key=len, reverse=True)
-    if not known:
-        return format_html("{}", shown)
-    parts = re.split("(" + "|".join(rf"(?<![\w/.-]){re.escape(name)}(?![\w/-])" for name in known) + ")", shown)
+    wanted = [rf"(?<![\w/.-]){re.escape(name)}(?![\w/-])" for name in known] + [_VERSION]
+    # Every second part is what the group matched.
+    parts = enumerate(re.split(f"({'|'.join(wanted)})", shown))
     return format_html_join(
-        "", "{}", ((format_html('<span class="ref">{}</span>', part) if part in known else part,) for part in parts)
+        "", "{}", ((format_html('<span class="ref">{}</span>', part) if at % 2 else part,) for at, part in parts)
     )
 
 

@@ -34,6 +34,10 @@ from .hotfix_side import checks, people, review_standing, review_why_not, review
 from .timeline import ShownEvent
 
 PER_PAGE = 50
+PATCHES = 8
+"""Commits of a fix whose patches the page shows."""
+LINES = 300
+"""Lines of each patch."""
 _ACTS = (Act.HOTFIX, Act.OPERATE, Act.RELEASE, Act.SETTLE)
 
 
@@ -52,12 +56,21 @@ def hotfix(request: HttpRequest, slug: str, key: str) -> HttpResponse:
             "tab": "hotfixes", "project": project, "hotfix": found, "page": page, "live": topics,
             "here": f"{page.url}?ways=1" if request.GET.get("ways") == "1" else page.url,
             "graph_wide": page.graph_wide, "graph_tall": page.graph_tall, "git_problem": repo.problem,
-            **_side(page, request, acts), **_next(page, request, acts),
+            "changes": changes(found, repo), **_side(page, request, acts), **_next(page, request, acts),
         }  # fmt: skip
     part = request.headers.get("HX-Target") == "hotfix"
     response = render(request, "releases/_hotfix.html" if part else "releases/hotfix.html", context)
     patch_vary_headers(response, ["HX-Target"])
     return response
+
+
+def changes(found: Hotfix, repo: history.History) -> list[dict[str, Any]]:
+    """The commits of the fix with their patches, as many as somebody reviews on a page."""
+    return [
+        {"sha": str(commit["sha"]), "subject": str(commit.get("subject", "")), "author": commit.get("author_name", ""),
+         "patch": repo.patch(str(commit["sha"]), max_lines=LINES)}
+        for commit in found.commits[:PATCHES]
+    ]  # fmt: skip
 
 
 def read(project: Project, found: Hotfix) -> Facts:

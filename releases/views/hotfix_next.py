@@ -39,6 +39,15 @@ class ShownNext:
         return self.primary is not None or self.inline
 
     @property
+    def off(self) -> list[tuple[str, str]]:
+        """What is off and why, each reason once; what stands below the primary button is not repeated."""
+        reasons: dict[str, list[str]] = {}
+        for found in self.others:
+            if not found.allowed and not (self.primary and self.primary.why_not == found.why_not):
+                reasons.setdefault(found.why_not, []).append(f"“{found.label}”")
+        return [(" and ".join(labels), why) for why, labels in reasons.items()]
+
+    @property
     def commands_text(self) -> str:
         return "\n".join(self.commands)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from django.contrib import messages
 
@@ -66,7 +67,10 @@ def _finish(ticket: Ticket) -> Asked:
     standing = Standing(ticket.hotfix)
     ask = requests.finish_ask(standing)
     production, tag = ask.params["production"], ask.params["tag"]
-    form = forms.FinishForm(ticket.data, initial={"tag": tag, "message": f"{ticket.hotfix.key}: {ticket.hotfix.title}"})
+    targets = [target.branch for target in standing.targets]
+    form = forms.FinishForm(
+        targets, ticket.data, initial={"tag": tag, "message": f"{ticket.hotfix.key}: {ticket.hotfix.title}"}
+    )
     how = {"merge": "a merge commit", "ff": "moving it forward", "squash": "one squashed commit"}
     says = (
         f"{ticket.hotfix.branch} goes into {production} by {how.get(standing.policy.finish, 'a merge')}, and is tagged."
@@ -83,6 +87,7 @@ def _finish(ticket: Ticket) -> Asked:
     def do() -> Done:
         data = form.cleaned_data
         asked = requests.finish_ask(Standing(ticket.hotfix), data["tag"].strip(), data["message"])
+        asked = replace(asked, params=asked.params | {"also": data.get("also") or []})
         return _submit(ticket, asked, f"Finishing as {asked.params['tag']}")
 
     return question, do

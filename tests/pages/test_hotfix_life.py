@@ -132,3 +132,23 @@ def test_each_page_on_the_way_says_what_is_next(tmp_path: Path) -> None:
     scene.work()
     assert "Merge v1.0.2 back into develop" in said()
     assert "Also owed to release/1.1" in said()
+
+
+def test_finishing_can_merge_back_with_the_same_push(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path)
+    scene.opened()
+    scene.repo.branch(BRANCH, "v1.0.1")
+    head = scene.fix()
+    look(scene.project)
+    ok(scene.as_(scene.reviewer).post(scene.act("review"), {"says": "approve", "head": head}))
+    manager = scene.as_(scene.manager)
+    page = main_words(manager.get(scene.url()))
+    assert "[HOTFIX] TICKET-7: mend payments" in page
+    assert "mended" in page
+    asked = main_words(manager.get(scene.act("finish")))
+    assert "Merge back with the same push, where it is clean develop release/1.1" in asked
+    ok(manager.post(scene.act("finish"), {"tag": "v1.0.2", "also": ["develop", "release/1.1"]}))
+    scene.work()
+    assert Operation.objects.count() == 1
+    assert "mended" in scene.repo.read("release/1.1", "app.py")
+    assert "Delete hotfix/TICKET-7" in main_words(manager.get(scene.url()))

@@ -1,0 +1,46 @@
+"""Small parts of the hotfix pages: names in sentences, meters, steps."""
+
+from __future__ import annotations
+
+import pytest
+
+from releases.hotfixes.stages import NOT_TRACKED, Stage, StageKey, StageState
+from releases.templatetags.hotfixes import meter, told
+from releases.views import steps
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "shown"),
+    [
+        ("Merge v1.2.3 back into develop", ["develop"], ["v1.2.3", "develop"]),
+        ("developers wait for develop.", ["develop"], ["develop"]),
+        ("Also owed to release/1.3.", ["release/1.3", "release/1"], ["release/1.3"]),
+        ("It changes 6 files; 5 is the limit.", ["main"], []),
+        ("<b>main</b>", ["main"], ["main"]),
+    ],
+)
+def test_names_in_sentences_are_set_apart(text: str, names: list[str], shown: list[str]) -> None:
+    html = told(text, names)
+    assert [part.split("</span>")[0] for part in html.split('<span class="ref">')[1:]] == shown
+    assert "<b>" not in html
+
+
+def test_a_meter_is_amber_only_past_its_limit() -> None:
+    assert "bar-soon" not in meter(5, 5)
+    assert "bar-soon" in meter(6, 5)
+    assert 'width="0.00%"' in meter(0, 0)
+
+
+def test_what_is_not_tracked_yet_stays_quiet() -> None:
+    quiet = steps.step(Stage(StageKey.TESTS, StageState.SKIPPED, detail=NOT_TRACKED))
+    told_of = steps.step(Stage(StageKey.REVIEW, StageState.SKIPPED, detail="not required"))
+    assert quiet.below == []
+    assert told_of.below == ["not required"]
+    assert quiet.hint == "Tests: not needed, not tracked yet"
+
+
+def test_an_owed_step_does_not_say_it_twice() -> None:
+    assert steps.step(Stage(StageKey.MERGE_BACK, StageState.OWED, detail="owed to develop")).below == [
+        "owed to develop"
+    ]
+    assert steps.step(Stage(StageKey.REVIEW, StageState.WAITING, detail="0 of 1")).below == ["waiting", "0 of 1"]
