@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from releases.ledger.models import Event
-from releases.policies.models import Verdict
 
 from .change import ChangeSize
 from .facts import DebtFact, HotfixFacts, TargetFact, Told
 from .ground import HEADS, Ground
 from .models import Hotfix
 from .reviewing import Standing, needed, standing
+from .rows import VerdictRow
 from .stages import StageKey, StageState
 from .tying import Tie
 
@@ -71,10 +71,10 @@ def _track(hotfix: Hotfix) -> str:
 
 def _targets(found: Tie, ground: Ground) -> list[TargetFact]:
     """Every open target with what is known of all the ticket's fixes there."""
-    judged: dict[str, list[Verdict]] = {}
+    judged: dict[str, list[VerdictRow]] = {}
     for fix in found.fixes:
         for verdict in ground.verdicts.get(fix.pk, ()):
-            judged.setdefault(verdict.target.branch, []).append(verdict)
+            judged.setdefault(verdict.branch, []).append(verdict)
     due = found.live_since + timedelta(hours=ground.policy.sla_hours) if found.live_since else None
     facts = []
     for target in ground.targets:
@@ -88,7 +88,7 @@ def _targets(found: Tie, ground: Ground) -> list[TargetFact]:
     return facts
 
 
-def _target(branch: str, verdicts: Sequence[Verdict], due: float | None) -> TargetFact:
+def _target(branch: str, verdicts: Sequence[VerdictRow], due: float | None) -> TargetFact:
     """Several fixes count as one: the branch has them when it has the last."""
     worst = next((verdict for verdict in verdicts if verdict.owed), verdicts[0])
     times = [verdict.settled_at.timestamp() for verdict in verdicts if verdict.settled_at]

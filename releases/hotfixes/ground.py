@@ -13,12 +13,13 @@ from django.db.models import Prefetch
 
 from releases.ledger.models import Event
 from releases.policies.flow import FlowPolicy
-from releases.policies.models import Fix, Target, Verdict
+from releases.policies.models import Target
 from releases.policies.names import matches
-from releases.projects.models import Project, Ref, Release
+from releases.projects.models import Project, Ref
 
 from .keys import branch_for, holds_key, is_hotfix_branch, key_in
 from .models import Debt, Hotfix, Review
+from .rows import FixRow, ReleaseRow, VerdictRow, fix_rows, release_rows, verdict_rows
 
 HEADS, TAGS = "refs/heads/", "refs/tags/"
 
@@ -46,11 +47,11 @@ class Ground:
     """Hotfix branches by short name, those that are gone included."""
     production: dict[str, str]
     """Production branches (short name → tip)."""
-    releases: dict[str, Release]
+    releases: dict[str, ReleaseRow]
     """By tag, without those that are gone."""
     targets: list[Target]
-    fixes: list[Fix]
-    verdicts: dict[int, list[Verdict]]
+    fixes: list[FixRow]
+    verdicts: dict[int, list[VerdictRow]]
     """By fix, of open targets."""
     taken: set[str] = field(default_factory=set)
     """Branches that belong to a ticket."""
@@ -69,34 +70,32 @@ class Ground:
                 branches[name] = Branch(name, ref.commit, ref)
             if ref.commit and ref.deleted_at is None and matches(name, policy.production):
                 production[name] = ref.commit
-        releases = {row.tag: row for row in Release.objects.filter(project=project, deleted_at=None)}
         targets = list(Target.objects.filter(project=project, closed_at=None))
-        fixes = list(Fix.objects.filter(project=project, present=True, chore=False))
-        verdicts: dict[int, list[Verdict]] = defaultdict(list)
-        judged = Verdict.objects.filter(project=project, target__closed_at=None, fix__present=True, fix__chore=False)
-        for verdict in judged.select_related("target"):
+        verdicts: dict[int, list[VerdictRow]] = defaultdict(list)
+        for verdict in verdict_rows(project, {target.pk: target.branch for target in targets}):
             verdicts[verdict.fix_id].append(verdict)
+        releases, fixes = release_rows(project), fix_rows(project)
         taken = set(Hotfix.objects.filter(project=project).exclude(branch="").values_list("branch", flat=True))
         claimed = set(Hotfix.fixes.through.objects.filter(hotfix__project=project).values_list("fix_id", flat=True))
         return cls(project, policy, branches, production, releases, targets, fixes, dict(verdicts), taken, claimed)
 
     @cached_property
-    def by_pk(self) -> dict[int, Fix]:
+    def by_pk(self) -> dict[int, FixRow]:
         return {fix.pk: fix for fix in self.fixes}
 
     @cached_property
-    def by_ticket(self) -> dict[str, list[Fix]]:
+    def by_ticket(self) -> dict[str, list[FixRow]]:
         """By the ticket's key in small letters."""
-        found: dict[str, list[Fix]] = defaultdict(list)
+        found: dict[str, list[FixRow]] = defaultdict(list)
         for fix in self.fixes:
             if fix.ticket:
                 found[fix.ticket.casefold()].append(fix)
         return found
 
     @cached_property
-    def by_commit(self) -> dict[str, list[Fix]]:
+    def by_commit(self) -> dict[str, list[FixRow]]:
         """By their own id and those of their commits."""
-        found: dict[str, list[Fix]] = defaultdict(list)
+        found: dict[str, list[FixRow]] = defaultdict(list)
         for fix in self.fixes:
             for sha in {fix.key, *(str(commit.get("sha")) for commit in fix.commits)}:
                 found[sha].append(fix)
@@ -127,7 +126,7 @@ class Ground:
     def _belongs(self, name: str, key: str) -> bool:
         return holds_key(name, key) or key_in(self.policy, name).casefold() == key.casefold()
 
-    def fixes_of(self, hotfix: Hotfix, shas: Iterable[str], standing: Iterable[int]) -> list[Fix]:
+    def fixes_of(self, hotfix: Hotfix, shas: Iterable[str], standing: Iterable[int]) -> list[FixRow]:
         """The fixes that carry this ticket's key or hold one of its commits, and those tied to it before."""
         kept = set(standing)
         found = {fix.pk: fix for fix in self.by_ticket.get(hotfix.key.casefold(), ())}
@@ -135,7 +134,7 @@ class Ground:
         found |= {pk: fix for pk in kept if (fix := self.by_pk.get(pk)) is not None}
         return [found[pk] for pk in sorted(found)]
 
-    def fixes_with(self, shas: Iterable[str]) -> list[Fix]:
+    def fixes_with(self, shas: Iterable[str]) -> list[FixRow]:
         """The fixes that consist of, or hold, one of these commits."""
         return list({fix.pk: fix for sha in shas for fix in self.by_commit.get(sha, ())}.values())
 

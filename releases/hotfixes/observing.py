@@ -24,7 +24,7 @@ from .debts import debts_observe
 from .gathering import facts_of
 from .ground import Ground, people_behind, told_by_ledger, watched
 from .models import Hotfix
-from .sight import SECONDS, Sight
+from .sight import SECONDS, WAITING, Sight
 from .stages import Stage, StageKey, StageState, current, finished, stages
 from .strays import untracked_record
 from .tying import Tie, tie
@@ -45,7 +45,7 @@ def hotfixes_observe(project: Project, *, only: Sequence[int] = ()) -> int:
     hotfixes = watched(project, only)
     ground = Ground.of(project)
     changed = 0
-    with reading(project, SECONDS) as history:
+    with reading(project, WAITING if only else SECONDS) as history:
         sight = Sight(project, history)
         if not only:
             changed += untracked_record(ground, sight)

@@ -19,7 +19,7 @@ from releases.projects.models import Project
 
 from .errors import HotfixError
 from .keys import key_checked
-from .models import Hotfix, Review
+from .models import Hotfix, Review, Untracked
 from .observing import hotfixes_observe
 from .triage import Answer, Track, triage
 
@@ -57,8 +57,10 @@ def hotfix_open(
         follows=follows,
     )
     ticket_create(fresh, actor, why=f"{fresh.key} was opened: {fresh.title}.")
-    hotfixes_observe(project)
+    hotfixes_observe(project, only=(fresh.pk,))
     fresh.refresh_from_db()
+    # It may be the ticket that a branch or a tag was waiting for.
+    Untracked.objects.filter(project=project, name__in=[name for name in (fresh.branch, fresh.tag) if name]).delete()
     return fresh
 
 

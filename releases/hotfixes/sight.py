@@ -26,6 +26,8 @@ MOST_COMMITS = 200
 """Commits of one fix that are kept."""
 SECONDS = 60.0
 """For all questions of one look at a project."""
+WAITING = 8.0
+"""The same while a person waits for it."""
 
 
 class Sight:

@@ -9,6 +9,7 @@ from typing import Any
 
 from hotfixdash.accounts.roles import Act
 from releases.evidence.verdicts import Code
+from releases.operations.models import Operation
 from releases.policies.models import Verdict
 
 from .change import ChangeSize, convention
@@ -85,11 +86,16 @@ class _Panel:
         return self.unless_running(action, ask.key)
 
     def unless_running(self, action: Action, key: str) -> Action:
-        running = self.standing.operations.get(key)
-        if running is None or not running.is_active or not action.allowed:
+        newest = self.standing.operations.get(key)
+        if newest is None or not action.allowed:
             return action
-        why = f"It is under way, asked by {running.actor_name}."
-        return replace(action, allowed=False, why_not=why)
+        if newest.is_active:
+            return replace(action, allowed=False, why_not=f"It is under way, asked by {newest.actor_name}.")
+        judged_at = self.standing.project.judged_at
+        if newest.state == Operation.State.DONE and judged_at and newest.finished_at and judged_at < newest.finished_at:
+            # The remote has it; what stands here is from before.
+            return replace(action, allowed=False, why_not="It is done. Git is being read again.")
+        return action
 
     # --- steps ------------------------------------------------------------------------------------------------------
 

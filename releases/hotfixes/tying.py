@@ -10,13 +10,13 @@ from typing import Any
 from django.utils import timezone
 
 from releases.evidence.text import says_revert
-from releases.policies.models import Fix
 from releases.projects.models import Release
 
 from .change import measure
 from .ground import HEADS, TAGS, Branch, Ground
 from .keys import holds_key
 from .models import Hotfix
+from .rows import FixRow, ReleaseRow
 from .sight import MOST_COMMITS, Sight, commit_data
 
 
@@ -32,7 +32,7 @@ class Tie:
     commits: list[dict[str, Any]]
     change: dict[str, Any]
     tag: str
-    fixes: list[Fix] = field(default_factory=list)
+    fixes: list[FixRow] = field(default_factory=list)
     live_since: datetime | None = None
     holders: frozenset[str] = frozenset()
     """Whole names of the branches and tags that contain the fix as it stood on its branch."""
@@ -155,7 +155,7 @@ def _measure(hotfix: Hotfix, found: Tie, ground: Ground, sight: Sight, strays: i
         found.change = size.as_data()
 
 
-def _landed_otherwise(hotfix: Hotfix, found: Tie, ground: Ground, sight: Sight) -> list[Fix]:
+def _landed_otherwise(hotfix: Hotfix, found: Tie, ground: Ground, sight: Sight) -> list[FixRow]:
     """Fixes of production that are these commits in another shape: squashed, rebased or picked.
 
     Asked only when production got a fix since the ticket was opened that no ticket has.
@@ -198,7 +198,7 @@ def _shipped(hotfix: Hotfix, found: Tie, ground: Ground) -> None:
 
 
 def _live_by_refs(
-    hotfix: Hotfix, holders: frozenset[str], ground: Ground, releases: Sequence[Release]
+    hotfix: Hotfix, holders: frozenset[str], ground: Ground, releases: Sequence[ReleaseRow]
 ) -> datetime | None:
     """Since when production has a commit that came there with a normal release, so that it is no fix of its own."""
     if not any(map(ground.is_production, holders)):
