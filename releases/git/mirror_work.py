@@ -9,7 +9,7 @@ from pathlib import Path
 from . import mirror_local, mirror_refs, mirror_upkeep, runner
 from .credentials import Loan
 from .environment import receiving_config, serving_config
-from .errors import MissingObject
+from .errors import Corrupt, MissingObject
 from .mirror_refs import RefChange, Refs
 from .remotes import Checked
 from .repository import ref_text
@@ -159,10 +159,13 @@ def _is_shown(name: bytes) -> bool:
 
 
 def _packets(data: bytes) -> Iterator[bytes]:
-    """The lines of git's own wire format: each led in by its length in four hexadecimal digits."""
+    """The lines of git's own wire format: each led in by its length in four hexadecimal digits. Raises Corrupt."""
     at = 0
     while at + 4 <= len(data):
-        length = int(data[at : at + 4], 16)
+        try:
+            length = int(data[at : at + 4], 16)
+        except ValueError:
+            raise Corrupt(detail="git's list of references cannot be read") from None
         if length > 4:
             yield data[at + 4 : at + length]
         at += max(length, 4)

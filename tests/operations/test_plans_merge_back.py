@@ -331,7 +331,8 @@ def test_a_rewritten_branch_still_gives_the_commits_that_were_asked_for(desk: De
     "wrong",
     [{"target": "--force"}, {"target": "a..b"}, {"commits": []}, {"commits": ["main"]}, {"commits": "x"},
      {"commits": [1]}, {"tip": "--all"}, {"method": "rebase"}, {"onto_branch": "-x"}, {"onto_branch": "a\nb"},
-     {"onto_branch": "develop/x"}, {"commits": [f"{n:040x}" for n in range(300)]}],
+     {"onto_branch": "develop/x"},
+     {"branch": "x\n\nTicket: FORGED"}, {"commits": [f"{n:040x}" for n in range(300)]}],
     ids=str,
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(desk: Desk, wrong: dict[str, object]) -> None:

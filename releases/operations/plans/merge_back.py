@@ -153,7 +153,7 @@ def _only_base(back: _Back) -> str:
 def _merge(back: _Back, work: Changes) -> Plan | Conflicted:
     planning = back.planning
     merged = work.merge(back.start, back.tip, keep_ours=back.version_files, base=_only_base(back))
-    source = source_words(planning.refs, back.tip, planning.text("branch"))
+    source = source_words(planning.refs, back.tip, planning.branch("branch") if planning.text("branch") else "")
     if not merged.clean:
         return _conflicted(back, merged, "", [shell("git", "merge", "--no-ff", back.tip)])
     message = with_ticket(merge_subject(source, str(back.target)), back.ticket)
