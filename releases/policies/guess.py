@@ -58,6 +58,43 @@ def guess(refs: Iterable[str], tags: Iterable[str], head: str | None = None) -> 
     return replace(found, policy=replace(found.policy, tag_pattern=_tag_pattern(versions, found.policy.tag_pattern)))
 
 
+def fitted(policy: FlowPolicy, branches: Sequence[str], tags: Sequence[str], head: str | None = None) -> Guess | None:
+    """An untouched preset whose branches or tags are called otherwise here, with the names that are here.
+
+    Its way of working stays. None for a policy that somebody wrote, for one that fits, and where nothing does.
+    """
+    if policy != PRESETS[policy.preset]:
+        return None
+    found = _same_way(policy, branches, tags, head)
+    if found is None:
+        return None
+    pattern = _tag_pattern(tags, policy.tag_pattern)
+    kept = found.policy if _lacks(policy, branches, tags) else policy
+    changed = replace(kept, tag_pattern=pattern)
+    return replace(found, policy=changed) if changed != policy else None
+
+
+def _same_way(policy: FlowPolicy, branches: Sequence[str], tags: Sequence[str], head: str | None) -> Guess | None:
+    """What the preset looks like with the names that are here; None where they do not give one."""
+    known = set(branches)
+    develop = next((name for name in DEVELOP if name in known), None)
+    main = next((name for name in (head, *MAIN) if name and name in known and name != develop), None)
+    production = next((name for name in PRODUCTION if name in known), None)
+    lines = _lines(branches)
+    if policy.preset == Preset.GITFLOW:
+        return _gitflow(list(branches), develop, production) if develop and production else None
+    if policy.preset == Preset.MAINTENANCE:
+        return _maintenance(lines, main or develop or "") if lines and (main or develop) else None
+    return _trunk(list(tags), main or develop or "") if main or develop else None
+
+
+def _lacks(policy: FlowPolicy, branches: Sequence[str], tags: Sequence[str]) -> bool:
+    """Whether nothing here is production, or a target that is named in full is not here."""
+    there = [*branches, *(f"tags:{tag}" for tag in tags)]
+    whole = {name for name in policy.targets if not re.search(r"[*?\[]", name)}
+    return not any(matches(name, policy.production) for name in there) or not whole <= set(branches)
+
+
 def is_line(name: str) -> bool:
     """Is this branch named like a version line: `stable/3.2.x`, `release/1.7`, `3.9`?"""
     line = _LINE.match(name)

@@ -43,7 +43,7 @@ from releases.projects.services.mirrors import Glance, Look, facts_file, history
 from releases.projects.versions import tag_version
 
 from .flow import FlowPolicy
-from .guess import Guess, guess
+from .guess import Guess, fitted, guess
 from .names import matches
 from .newer_lines import answer_for_lines as answer
 from .question import Question, QuestionError
@@ -159,22 +159,34 @@ def judged_key(project: Project, glance: Glance) -> str:
 def _look_record(run: FetchRun, project: Project, glance: Glance, at: datetime) -> tuple[Project, Look, int]:
     """Refs and releases as rows; a project without a policy gets the one that its names suggest.
 
+    So does one that was added with a preset, within that preset.
+
     Git is asked before the transaction begins: nobody else's writing waits for it.
     """
     look = mirror_look(project, glance)
-    guessed = guess(glance.branches, glance.tags, glance.result.head_branch) if glance.listing else None
-    policy = guessed.policy if guessed and not project.policy else FlowPolicy.from_data(project.policy)
+    guessed, asked_with = _guessed(project, glance), project.policy
+    policy = guessed.policy if guessed else FlowPolicy.from_data(project.policy)
     in_production = production_tags(policy, glance, look)
     with fetch_held(run) as project:
         project.fetched_at, project.shallow = at, look.shallow
         project.mirror_bytes, project.commit_count = glance.result.bytes, look.commits
-        if guessed and not project.policy:
+        if guessed and project.policy == asked_with:
             _policy_write(project, guessed)
         project.save(update_fields=["fetched_at", "shallow", "mirror_bytes", "commit_count", "policy"])
         change = refs_record(project, look.refs, look.forced, at)
         tags = [ref for ref in look.refs if ref.is_tag]
         releases_record(project, tags, in_production, policy.tag_pattern, at)
     return project, look, change.total
+
+
+def _guessed(project: Project, glance: Glance) -> Guess | None:
+    """What the names suggest where nobody has decided: no policy at all, or a preset at the very first look."""
+    names = (glance.branches, glance.tags, glance.result.head_branch)
+    if not glance.listing:
+        return None
+    if not project.policy:
+        return guess(*names)
+    return fitted(FlowPolicy.from_data(project.policy), *names) if project.fetched_at is None else None
 
 
 def _policy_write(project: Project, guessed: Guess) -> None:

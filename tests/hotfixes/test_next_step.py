@@ -15,6 +15,7 @@ from releases.hotfixes.steps import next_step
 from releases.operations.models import Operation
 from releases.operations.services import operation_request
 from releases.policies.flow import FlowPolicy
+from releases.tasks import operation_carry_out_here
 from tests.factories import make_user
 from tests.gitrepos import Repo, make_flow
 from tests.hotfixes.playing import app, look, opened, track
@@ -79,6 +80,26 @@ def test_a_step_under_way_is_not_offered_twice(repo: Repo, engineer: Any) -> Non
     primary = next_step(hotfix, engineer).primary
     assert primary is not None
     assert (primary.allowed, primary.why_not) == (False, "It is under way, asked by robin.")
+
+
+def test_what_is_done_but_not_read_from_git_yet_is_not_offered_again(repo: Repo, engineer: Any) -> None:
+    hotfix = opened(track(repo, FlowPolicy()))
+    hotfix = hotfix_choose_way(hotfix, "cut", "As always.", engineer)
+    ask = cut_ask(Standing(hotfix))
+    operation, _made = operation_request(
+        hotfix.project, ask.kind, ask.key, subject=ask.subject, params=ask.params, actor=engineer
+    )  # fmt: skip
+    operation_carry_out_here(operation.pk)
+    primary = next_step(hotfix, engineer).primary
+    assert primary is not None
+    assert (primary.kind, primary.allowed) == ("cut", False)
+    assert primary.why_not == "It is done. Git is being read again."
+    repo.delete("hotfix/TICKET-7")
+    look(hotfix.project)
+    hotfix.refresh_from_db()
+    again = next_step(hotfix, engineer).primary
+    assert again is not None
+    assert (again.kind, again.allowed) == ("cut", True)
 
 
 def test_the_author_cannot_approve_but_others_can(repo: Repo, engineer: Any, manager: Any) -> None:

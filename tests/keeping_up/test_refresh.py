@@ -16,6 +16,7 @@ from django.utils import timezone
 from releases.git import runner
 from releases.ledger.models import Event
 from releases.policies import keeping_up
+from releases.policies.flow import PRESETS, Preset
 from releases.policies.models import Fix, Target, Verdict
 from releases.projects.models import FetchRun, Project, Ref, Release
 from releases.projects.services import fetch_request, project_add, project_delete, project_update
@@ -99,6 +100,21 @@ def test_a_new_project_is_judged_by_a_guessed_policy(repo: Repo) -> None:
     assert project.production_release is not None
     assert project.production_release.tag == "v1.0.1"
     assert (project.production_release.commit_total, project.production_release.previous.tag) == (1, "v1.0.0")  # type: ignore[union-attr]
+
+
+def test_a_preset_is_fitted_to_the_names_at_the_first_look_only(repo: Repo) -> None:
+    repo.branch("master", "main")
+    repo.delete("main")
+    hotfix_on = repo.commit({"app.py": "line 7 mended\n"}, "SHOP-7 fix rounding", branch="master")
+    repo.tag("v1.0.1", at=hotfix_on, message="Version 1.0.1")
+    project = track(repo, policy=PRESETS[Preset.GITFLOW].as_data())
+    assert (project.policy["preset"], project.policy["production"]) == ("gitflow", ["master"])
+    assert project.error_text == ""
+    assert Verdict.objects.get().target.branch == "develop"
+    project_update(project, policy=PRESETS[Preset.GITFLOW].as_data())
+    refresh(project)
+    assert project.policy["production"] == ["main"]
+    assert "There is no branch called" in project.error_text
 
 
 def test_merging_back_settles_the_debt(repo: Repo) -> None:

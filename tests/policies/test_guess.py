@@ -1,7 +1,8 @@
 import re
+from dataclasses import replace
 
-from releases.policies.flow import Preset
-from releases.policies.guess import guess, guess_policy, is_line
+from releases.policies.flow import PRESETS, Preset
+from releases.policies.guess import fitted, guess, guess_policy, is_line
 
 
 def test_a_develop_branch_means_gitflow():
@@ -48,3 +49,31 @@ def test_an_empty_repository_has_a_policy_too():
     found = guess([], [], None)
     assert found.policy.preset == Preset.TRUNK
     assert "no version tag yet" in found.why
+
+
+def test_a_preset_takes_the_names_that_are_there_and_keeps_its_way():
+    gitflow = PRESETS[Preset.GITFLOW]
+    found = fitted(gitflow, ["master", "develop", "release/1.3"], ["release-1.2.0"], "master")
+    assert found is not None
+    assert found.policy.production == ("master",)
+    assert found.policy.targets == ("develop", "release/*")
+    assert re.search(found.policy.tag_pattern, "release-1.2.0")
+    trunk = fitted(PRESETS[Preset.TRUNK], ["master", "develop"], ["1.2.0"], "master")
+    assert trunk is not None
+    assert (trunk.policy.preset, trunk.policy.production, trunk.policy.targets) == (
+        Preset.TRUNK,
+        ("tags:*",),
+        ("master",),
+    )
+    lines = fitted(PRESETS[Preset.MAINTENANCE], ["master", "stable-1.8", "stable-1.10"], [], "master")
+    assert lines is not None
+    assert lines.policy.production == ("stable-1.10", "stable-1.8")
+
+
+def test_a_preset_that_fits_and_a_policy_that_somebody_wrote_stay():
+    gitflow = PRESETS[Preset.GITFLOW]
+    assert fitted(gitflow, ["main", "develop"], ["v1.2.0"]) is None
+    assert fitted(gitflow, ["master"], ["v1.2.0"]) is None
+    assert fitted(replace(gitflow, sla_hours=24), ["master", "develop"], []) is None
+    supported = ["main", "stable/1.8.x", "stable/1.9.x"]
+    assert fitted(PRESETS[Preset.MAINTENANCE], supported, ["v1.9.1"]) is None

@@ -11,7 +11,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from releases.git.errors import GitError
 from releases.policies.flow import PRESETS, FlowPolicy, Preset
 from releases.policies.flow_checks import policy_faults
+from releases.policies.guess import fitted
 from releases.projects.models import Project
+from releases.projects.selectors import branch_names, tag_names
 from releases.projects.services import (
     ProjectError,
     hook_secret,
@@ -91,7 +93,9 @@ class Command(BaseCommand):
     def _policy(self, options: dict[str, Any]) -> None:
         project = find_project(options["name"])
         if options["policy"]:
-            project_update(project, policy=read_policy(options["policy"]))
+            policy = FlowPolicy.from_data(read_policy(options["policy"]))
+            found = fitted(policy, branch_names(project), tag_names(project))
+            project_update(project, policy=(found.policy if found else policy).as_data())
             self.stdout.write(f"{project.name} has another flow policy; it is judged anew at the next fetch.")
         else:
             self.stdout.write(json.dumps(FlowPolicy.from_data(project.policy).as_data(), indent=2))
