@@ -24,7 +24,7 @@ from releases.git.push import (
 from releases.git.remotes import RemotePolicy
 from tests.gitrepos import Repo, make_flow
 
-from .processes import children, descriptors
+from .processes import children, descriptors, wait_for
 from .servers import free_port, git_server, silent_server
 
 RULE = RemotePolicy(operator=True)
@@ -243,10 +243,11 @@ def test_a_credential_is_used_and_shows_up_nowhere(tmp_path: Path, origin: Repo)
 
 def test_a_remote_that_never_answers_a_push(tmp_path: Path, origin: Repo) -> None:
     with git_server(tmp_path, hold_push=threading.Event()) as server:
-        mirror = Mirror(tmp_path / "m" / "1.git", f"{server.url}/origin.git", RULE, push_timeout=1.0)
+        mirror = Mirror(tmp_path / "m" / "1.git", f"{server.url}/origin.git", RULE, push_timeout=2.0)
         with mirror.changing() as session, pytest.raises(TimedOut):
             session.push([forward(origin, "main")])
-        assert not children()
+    # The server of this test starts processes of its own, which may take a moment to end.
+    assert wait_for(lambda: not children())
     assert origin.sha("main") != origin.sha("develop")
 
 
