@@ -246,9 +246,8 @@ def test_a_remote_that_never_answers_a_push(tmp_path: Path, origin: Repo) -> Non
         mirror = Mirror(tmp_path / "m" / "1.git", f"{server.url}/origin.git", RULE, push_timeout=2.0)
         with mirror.changing() as session, pytest.raises(TimedOut):
             session.push([forward(origin, "main")])
-    # The server of this test starts processes of its own, which may take a moment to end.
-    assert wait_for(lambda: not children())
-    assert origin.sha("main") != origin.sha("develop")
+        assert wait_for(lambda: not children())
+        assert origin.sha("main") != origin.sha("develop")
 
 
 def test_a_remote_that_accepts_and_says_nothing(tmp_path: Path) -> None:
