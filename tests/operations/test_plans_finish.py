@@ -359,3 +359,13 @@ def test_all_or_nothing_holds_for_what_is_merged_back_too(desk: Desk) -> None:
             session.push(plan.updates)
     assert desk.repo.sha("main") == desk.repo.sha("v1.2.0")
     assert not desk.repo.git("tag", "-l", "v1.2.1")
+
+
+def test_several_products_in_one_repository_have_versions_of_their_own(tmp_path: Path) -> None:
+    desk = make_desk(tmp_path, PRESETS[Preset.TRUNK]).under(tag_pattern=r"^\w+/v\d")
+    desk.repo.tag("app/v1.2.0", "v1.2.0", message="App 1.2.0")
+    desk.repo.commit({"lib.py": "x\n"}, "The library", branch="main")
+    desk.repo.tag("lib/v1.2.0", "main", message="Library 1.2.0")
+    plan = desk.do("finish", **FINISH | {"production": "tags:app/v*", "tag": "app/v1.2.1"})
+    assert plan.facts["base_tag"] == "app/v1.2.0"
+    assert desk.repo.sha("app/v1.2.1") == desk.repo.sha("hotfix/TICKET-1")

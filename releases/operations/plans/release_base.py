@@ -71,7 +71,7 @@ def check_order(planning: Planning, work: Changes, tag: str, production: str, br
     """Raise PlanRefused when production's branch already has a higher version than the new tag."""
     version = tag_version(tag)
     higher = [
-        name for name in _finished(planning)
+        name for name in _finished(planning, tag)
         if version is not None and (found := tag_version(name)) and found.sort_key > version.sort_key
     ]  # fmt: skip
     bases = [base for name in higher if (base := _peeled(planning, work, name))]
@@ -96,16 +96,17 @@ def alone(work: Changes, base: str, fork: str, tip: str) -> str:
 
 def _below(planning: Planning, tag: str) -> Iterator[str]:
     version = tag_version(tag)
-    for name in _finished(planning):
+    for name in _finished(planning, tag):
         found = tag_version(name)
         if version is None or (found is not None and found.sort_key < version.sort_key):
             yield name
 
 
-def _finished(planning: Planning) -> list[str]:
-    """Finished version tags, the highest first."""
-    pattern = re.compile(planning.policy.tag_pattern)
-    versions = {name: tag_version(name) for name in planning.tags() if pattern.search(name)}
+def _finished(planning: Planning, tag: str) -> list[str]:
+    """Finished version tags of the product that `tag` is of, the highest first."""
+    pattern, family = re.compile(planning.policy.tag_pattern), _family(tag)
+    names = [name for name in planning.tags() if pattern.search(name) and _family(name) == family]
+    versions = {name: tag_version(name) for name in names}
     known = [(found.sort_key, name) for name, found in versions.items() if found is not None and found.finished]
     return [name for _key, name in sorted(known, reverse=True)]
 
