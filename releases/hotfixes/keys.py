@@ -27,8 +27,8 @@ def key_checked(text: str, policy: FlowPolicy, *, free: bool = False) -> str:
     key = typed(text, "key", "The ticket's key", LONGEST_KEY, error=HotfixError)
     if not _KEY.fullmatch(key):
         raise HotfixError(
-            "key", f"{shown(key)} cannot be a key: letters, digits and # . / + - _ only, and no other sign first.",
-            "characters",
+            "key", f"{shown(key)} cannot be a key: letters, digits and # . / + - _ only, and a letter, "
+            "a digit or # first.", "characters",
         )  # fmt: skip
     try:
         BranchName.parse(branch_for(policy, key))

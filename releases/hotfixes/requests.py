@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from releases.git.errors import InvalidValue
+from releases.git.values import TagName, shown
 from releases.operations.models import Operation
 from releases.operations.selectors import operations_latest
 from releases.policies.flow import FlowPolicy
@@ -168,6 +171,7 @@ def finish_ask(standing: Standing, tag: str = "", message: str = "") -> Ask:
     wanted = tag or tag_suggested(standing)
     if not wanted:
         raise HotfixError("tag", "No version can be suggested: name the tag.", "no-tag")
+    _tag_checked(wanted, standing.policy)
     if wanted in standing.tags:
         raise HotfixError("tag", f"There is a tag {wanted[:80]} already. Take the next one.", "tag-exists")
     params = {
@@ -179,6 +183,18 @@ def finish_ask(standing: Standing, tag: str = "", message: str = "") -> Ask:
         "message": message,
     }
     return Ask(Operation.Kind.FINISH, f"finish:{wanted}", standing.subject, params)
+
+
+def _tag_checked(tag: str, policy: FlowPolicy) -> None:
+    """A tag that git takes and that counts as a version here; anything else would be no release to anybody."""
+    try:
+        TagName.parse(tag)
+    except InvalidValue as fault:
+        raise HotfixError("tag", fault.sentence, "tag-name") from None
+    if not re.search(policy.tag_pattern, tag):
+        raise HotfixError(
+            "tag", f"{shown(tag)} is no version by this project's pattern for tags: {policy.tag_pattern}", "tag-pattern"
+        )
 
 
 def _review_missing(standing: Standing) -> str:

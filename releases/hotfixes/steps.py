@@ -11,16 +11,19 @@ from hotfixdash.accounts.roles import Act
 from releases.evidence.verdicts import Code
 from releases.operations.models import Operation
 from releases.policies.models import Verdict
+from releases.policies.names import mergeback_branch
+from releases.projects.models import Ref
 
 from .change import ChangeSize, convention
 from .errors import HotfixError
+from .ground import HEADS
 from .keys import branch_for
 from .models import Hotfix, Review
 from .offers import Action, NextStep
 from .requests import Ask, Standing, clean_up_ask, cut_ask, finish_ask, reapply_ask, tag_suggested
 from .reviewing import is_author
 from .services import track_of
-from .stages import StageKey, StageState
+from .stages import Stage, StageKey, StageState
 from .triage import Track
 
 _NEEDS = {
@@ -191,7 +194,7 @@ class _Panel:
         own = hotfix.commits and getattr(self.user, "email", None) is not None and is_author(self.user, hotfix.commits)
         why_not = "You wrote it; somebody else has to look. A comment is welcome." if own else ""
         review = self.action("review", "Review", why_not, head=hotfix.head)
-        says = f"Somebody who did not write it looks at {hotfix.head[:9]}; {stage.detail if stage else ''} so far."
+        says = f"Somebody who did not write it looks at {hotfix.head[:9]}. {self._reviews(stage)}"
         title = "Review the fix"
         if stage is not None and stage.state is StageState.FAILED:
             title, says = "Changes are asked for", f"{stage.detail.capitalize()}. Push a new commit, then review again."
@@ -201,6 +204,11 @@ class _Panel:
             others.append(self.action("split", "Split off what does not belong"))
         commands = ("git fetch origin", f"git log -p {shlex.quote(hotfix.base_commit)}..{shlex.quote(hotfix.head)}")
         return NextStep(StageKey.REVIEW, title, says, review, tuple(others), commands if hotfix.base_commit else ())
+
+    def _reviews(self, stage: Stage | None) -> str:
+        if stage is None or not stage.detail[:1].isdigit():
+            return "The branch moved since the last review." if stage is not None and stage.detail else ""
+        return f"Approved by {stage.detail} so far."
 
     def _tag(self) -> NextStep:
         hotfix, standing = self.hotfix, self.standing
@@ -250,7 +258,19 @@ class _Panel:
         clean = [verdict for verdict in owed if (verdict.preview or {}).get("clean")]
         if len(clean) > 1:
             others.insert(0, self.action("merge-back-all", f"Merge back into all {len(clean)} clean ones"))
-        return NextStep(StageKey.MERGE_BACK, self._back_title(owed), self._back_says(owed), primary, tuple(others))
+        says = " ".join([self._back_says(owed), *self._waiting(owed)])
+        return NextStep(StageKey.MERGE_BACK, self._back_title(owed), says, primary, tuple(others))
+
+    def _waiting(self, owed: list[Verdict]) -> list[str]:
+        """What was pushed to a branch of its own because its target takes no push, and is still to be merged there."""
+        names = {
+            mergeback_branch(verdict.fix.ticket or self.hotfix.key, verdict.fix.key, target): target
+            for verdict in owed if (target := verdict.target.branch)
+        }  # fmt: skip
+        whole = [f"{HEADS}{name}" for name in names]
+        refs = Ref.objects.filter(project=self.standing.project, name__in=whole, deleted_at=None) if whole else ()
+        found = sorted(ref.name.removeprefix(HEADS) for ref in refs)
+        return [f"{name} holds it: merge that into {names[name]}, with a pull request for example." for name in found]
 
     def _back(self, verdict: Verdict) -> Action:
         branch = verdict.target.branch

@@ -80,6 +80,17 @@ def matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
+def mergeback_branch(ticket: str, fix_key: str, target: str) -> str:
+    """The branch on which a fix waits to be merged into `target`, where that cannot be pushed to; needs no quoting."""
+    return f"mergeback/{_slug(ticket or fix_key[:10])}-to-{_slug(target)}"
+
+
+def _slug(text: str) -> str:
+    """`text` as a part of a branch name that git accepts."""
+    kept = re.sub(r"[^A-Za-z0-9._-]+", "-", text)
+    return re.sub(r"\.{2,}|\.lock\Z", "-", kept).strip("-.")[:80] or "fix"
+
+
 _VERSION = re.compile(r"(?:^|[/_.-]|\b)v?(\d+)\.(\d+)(?:\.(\d+))?(?![\d.])")
 
 

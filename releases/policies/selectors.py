@@ -15,6 +15,7 @@ from releases.projects.models import Project
 
 from .flow import FlowPolicy
 from .models import Fix, Target, Verdict
+from .names import mergeback_branch
 
 EVIDENCE_SAYS: dict[str, str] = {
     Evidence.ANCESTOR: "the commit itself is in its history",
@@ -207,7 +208,7 @@ def _commands_to_look(shown: FixInTarget) -> list[str]:
 
 def _commands_to_pick(shown: FixInTarget) -> list[str]:
     """Commands that bring what is missing to the target, on a branch of its own."""
-    name = f"mergeback/{_slug(shown.fix.ticket or shown.fix.key[:10])}-to-{_slug(shown.target.branch)}"
+    name = mergeback_branch(shown.fix.ticket, shown.fix.key, shown.target.branch)
     needed = shown.owed or shown.commits
     parent = "-m 1 " if shown.fix.kind == Fix.Kind.EVIL else ""
     lines = [
@@ -219,12 +220,6 @@ def _commands_to_pick(shown: FixInTarget) -> list[str]:
         files = "1 file" if count == 1 else f"{count} files"
         lines.append(f"# resolve {files}, then: git cherry-pick --continue")
     return [*lines, f"git push -u origin {name}"]
-
-
-def _slug(text: str) -> str:
-    """`text` as a part of a branch name that needs no quoting and that git accepts."""
-    kept = re.sub(r"[^A-Za-z0-9._-]+", "-", text)
-    return re.sub(r"\.{2,}|\.lock\Z", "-", kept).strip("-.") or "fix"
 
 
 def ticket_link(policy: FlowPolicy, ticket: str) -> str:

@@ -280,7 +280,10 @@ class HotfixPage:
         return [
             shown
             for shown in self.operations
-            if shown.row.state in ended and shown.row.key not in settled and shown.row.error_code != "cancelled"
+            if shown.row.state in ended
+            and shown.row.key not in settled
+            and shown.row.error_code != "cancelled"
+            and not (shown.row.kind == Operation.Kind.FINISH and self.hotfix.tag)
         ]
 
     # ---- side ----

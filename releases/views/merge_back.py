@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from releases.hotfixes.models import Hotfix
 from releases.operations.models import Operation
 from releases.operations.selectors import operations_active
 from releases.policies.models import Fix, Verdict
+from releases.policies.names import mergeback_branch
 from releases.policies.selectors import git_commands
 from releases.projects.models import Project
 from releases.tasks import operation_ask
@@ -64,7 +64,7 @@ def params(verdict: Verdict, hotfix: Hotfix | None, *, aside: bool = False) -> d
         "method": "pick" if partial else "",
         "ticket": ticket,
         "branch": hotfix.branch if hotfix else "",
-        "onto_branch": f"mergeback/{_slug(ticket or fix.key[:10])}-to-{_slug(branch)}" if aside else "",
+        "onto_branch": mergeback_branch(ticket, fix.key, branch) if aside else "",
     }
 
 
@@ -73,11 +73,6 @@ def _tip(fix: Fix, hotfix: Hotfix | None, commits: list[str]) -> str:
     if hotfix is not None and hotfix.head in commits:
         return hotfix.head
     return "" if fix.kind in (Fix.Kind.DIRECT, Fix.Kind.PICK, Fix.Kind.EVIL) else commits[-1]
-
-
-def _slug(text: str) -> str:
-    kept = re.sub(r"[^A-Za-z0-9._-]+", "-", text)
-    return re.sub(r"\.{2,}|\.lock\Z", "-", kept).strip("-.")[:80] or "fix"
 
 
 def ask_for(project: Project, verdict: Verdict, actor: Any, *, aside: bool = False) -> tuple[Operation, bool]:

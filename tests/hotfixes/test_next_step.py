@@ -134,6 +134,16 @@ def test_finishing_needs_a_review_and_a_release_manager(repo: Repo, engineer: An
         finish_ask(Standing(hotfix), tag="v1.0.0")
 
 
+def test_a_review_that_is_void_is_told_as_such(repo: Repo, engineer: Any, manager: Any) -> None:
+    hotfix = cut(repo, opened(track(repo, FlowPolicy())))
+    assert next_step(hotfix, manager).says.endswith("Approved by 0 of 1 so far.")
+    hotfix_review(hotfix, "approve", "", hotfix.head, manager)
+    repo.commit({"app.py": app((3, "again"))}, "[HOTFIX] TICKET-7: again", branch="hotfix/TICKET-7")
+    look(hotfix.project)
+    hotfix.refresh_from_db()
+    assert next_step(hotfix, manager).says.endswith(". The branch moved since the last review.")
+
+
 def test_merging_back_comes_first_as_long_as_anything_is_owed(repo: Repo, engineer: Any) -> None:
     repo.branch("release/1.1", "develop")
     hotfix = cut(repo, opened(track(repo, FlowPolicy())))

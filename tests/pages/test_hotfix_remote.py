@@ -12,7 +12,7 @@ from django.utils import timezone
 from releases.operations.models import Operation
 from releases.policies.models import Settlement, Verdict
 from releases.tasks import operation_carry_out_here
-from tests.factories import make_user
+from tests.factories import make_operation, make_user
 from tests.hotfixes.playing import app, look
 from tests.pages.hotfix_scene import BRANCH, Scene, main_words, make_scene, ok, words_of
 
@@ -118,6 +118,38 @@ def test_a_protected_branch_says_what_the_remote_said_and_offers_a_branch(scene:
     assert "mended" in scene.repo.read("mergeback/TICKET-7-to-develop", "app.py")
     assert "mended" not in scene.repo.read("develop", "app.py")
     assert Operation.objects.exclude(pk=operation.pk).get().state == "done"
+    told = "mergeback/TICKET-7-to-develop holds it: merge that into develop"
+    assert told in words_of(client.get(scene.url()))
+    scene.repo.delete("mergeback/TICKET-7-to-develop")
+    look(scene.project)
+    assert told not in words_of(client.get(scene.url()))
+
+
+def test_a_tag_that_is_no_version_is_refused_beside_its_field(scene: Scene) -> None:
+    scene.fix()
+    look(scene.project)
+    review = {"says": "approve", "head": scene.hotfix.head}
+    ok(scene.as_(scene.reviewer).post(scene.act("review"), review))
+    client = scene.as_(scene.manager)
+    asked = words_of(client.get(scene.act("finish")))
+    assert "What is tagged differs from what production runs by this fix alone." in asked
+    for tag, why in (("-d", "it begins with a dash"), ("v1..2", "cannot be a tag name"), ("next", "is no version")):
+        answer = client.post(scene.act("finish"), {"tag": tag})
+        assert answer.status_code == 422, tag
+        assert why in words_of(answer)
+    assert not Operation.objects.exists()
+
+
+def test_a_finish_that_failed_is_over_once_it_is_tagged(scene: Scene) -> None:
+    scene.fix()
+    look(scene.project)
+    make_operation(
+        scene.project, "finish", key="finish:v0.0.1", subject="hotfix:TICKET-7", state="failed", error_text="Too low."
+    )  # fmt: skip
+    client = scene.as_(scene.manager)
+    assert "Needs your hand" in words_of(client.get(scene.url()))
+    ship(scene)
+    assert "Needs your hand" not in words_of(client.get(scene.url()))
 
 
 def test_what_failed_can_be_tried_again(scene: Scene) -> None:
