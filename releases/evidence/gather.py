@@ -17,8 +17,8 @@ LANES = 2
 """Git processes that read at the same time."""
 _WORTH_TWO = 24
 """Shorter lists are read by one process."""
-_BLOCK, _SHARES = 1024, 6
-"""Commits that one process reads: at most so many, and about one in so many of its lane's."""
+_START, _BLOCK, _SHARES = 48, 1024, 6
+"""Commits that one process reads: so many that its start pays, at most so many, about one in so many of its lane's."""
 _PART, _PARTS = 256, 4
 """Commits that are read ahead by one process: at least so many, in at most so many parts."""
 
@@ -31,7 +31,7 @@ def _in_lanes(shas: Sequence[str], work: Callable[[Sequence[str]], None]) -> Non
         return
     # Neighbours share trees and delta bases, so each lane takes blocks of them, whenever it is done with the last one:
     # a few giants make any share-out beforehand uneven.
-    size = min(_BLOCK, max(_WORTH_TWO, -(-len(shas) // (LANES * _SHARES))))
+    size = min(_BLOCK, max(_START, -(-len(shas) // (LANES * _SHARES))), -(-len(shas) // LANES))
     waiting = deque(shas[start : start + size] for start in range(0, len(shas), size))
     failed: list[BaseException] = []
 
