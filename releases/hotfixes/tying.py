@@ -147,8 +147,11 @@ def _measure(hotfix: Hotfix, found: Tie, ground: Ground, sight: Sight, strays: i
     if not found.commits or not found.head:
         found.change = {}
         return
-    fork = sight.fork(found.head, ground.production_tip)
-    base = fork if fork and fork != found.head else found.base_commit
+    base = found.base_commit
+    if not found.base_tag:
+        # Cut elsewhere: from where it parted with production. A release says so itself, on whichever line it is.
+        fork = sight.fork(found.head, ground.production_tip)
+        base = fork if fork and fork != found.head else base
     files = sight.files(base, found.head) if base else None
     if files is not None:
         size = measure(files[0], files[1], found.commits, ground.policy, hotfix.key, strays)
