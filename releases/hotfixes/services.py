@@ -193,6 +193,8 @@ def hotfix_close(hotfix: Hotfix, how: str, why: str, actor: Any = None, by: Hotf
         raise HotfixError("by", "Name the other hotfix of this project that takes its place.", "missing")
     with transaction.atomic():
         standing = _open(hotfix)
+        if how == Hotfix.Closed.SUPERSEDED and by is not None and _leads_to(by, standing):
+            raise HotfixError("by", f"{by.key} was superseded by {standing.key} itself. Reopen it first.", "circle")
         standing.closed, standing.closed_why, standing.closed_at = how, reason, timezone.now()
         standing.superseded_by = by if how == Hotfix.Closed.SUPERSEDED else None
         standing.save(update_fields=list(_CLOSING))
@@ -262,6 +264,18 @@ def _open(hotfix: Hotfix) -> Hotfix:
     if standing.is_closed:
         raise _closed(standing)
     return standing
+
+
+def _leads_to(by: Hotfix, hotfix: Hotfix) -> bool:
+    """Whether following who took over from whom ends at this hotfix."""
+    seen: set[int] = set()
+    at: Hotfix | None = by
+    while at is not None and at.pk not in seen:
+        if at.pk == hotfix.pk:
+            return True
+        seen.add(at.pk)
+        at = at.superseded_by
+    return False
 
 
 def _closed(hotfix: Hotfix) -> HotfixError:

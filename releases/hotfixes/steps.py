@@ -65,7 +65,7 @@ class _Panel:
             StageKey.CLEAN_UP: self._clean_up,
         }
         if self.hotfix.finished_at is not None:
-            return NextStep(StageKey.POST_MORTEM, "Nothing is left to do", "It is live, and every branch has it.")
+            return NextStep(StageKey.POST_MORTEM, "Nothing is left to do", "It is live, and no branch is owed it.")
         return steps.get(self.hotfix.stage, self._elsewhere)()
 
     # --- actions ----------------------------------------------------------------------------------------------------
@@ -301,7 +301,7 @@ class _Panel:
         return says + (f" Also owed to {', '.join(rest)}." if rest else "")
 
     def _clean_up(self) -> NextStep:
-        says = "Every branch that must have the fix has it. The branch is not needed any more."
+        says = "No branch is owed the fix any more, so this one is not needed."
         action = self.asked("clean-up", "Delete the branch", lambda: clean_up_ask(self.standing))
         branch = shlex.quote(self.hotfix.branch)
         commands = (f"git push origin --delete {branch}",)

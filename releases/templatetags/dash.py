@@ -73,6 +73,12 @@ def day(value: datetime | None) -> str:
 
 
 @register.filter
+def on_day(value: datetime | None) -> str:
+    """`{{ moment|on_day }}` → today, on Fri 20 Nov."""
+    return words.on_day(value)
+
+
+@register.filter
 def count_of(number: int, forms: str) -> str:
     """`{{ n|count_of:"fix,fixes" }}` → 2 fixes."""
     one, _, many = forms.partition(",")

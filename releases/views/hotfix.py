@@ -8,6 +8,7 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
@@ -55,6 +56,8 @@ def hotfix(request: HttpRequest, slug: str, key: str) -> HttpResponse:
         context = {
             "tab": "hotfixes", "project": project, "hotfix": found, "page": page, "live": topics,
             "here": f"{page.url}?ways=1" if request.GET.get("ways") == "1" else page.url,
+            "checked_at": project.judged_at,
+            "check_url": reverse("releases:project-check", args=[slug]) if may(request, Act.CHECK) else "",
             "graph_wide": page.graph_wide, "graph_tall": page.graph_tall, "git_problem": repo.problem,
             "changes": changes(found, repo), **_side(page, request, acts), **_next(page, request, acts),
         }  # fmt: skip

@@ -100,7 +100,7 @@ def _clean_up(ticket: Ticket) -> Asked:
     branch = ask.params["branch"]
     question = ticket.question(
         f"Delete {branch}?", "Delete it", icon="check", cautious=True,
-        says=["Every branch that must have the fix has it. The branch is deleted on the remote; its commits stay."],
+        says=["No branch is owed the fix any more. The branch is deleted on the remote; its commits stay."],
         facts=[("Tip", ask.params["head"][:12])], warnings=_running(standing, ask),
     )  # fmt: skip
     return question, lambda: _submit(ticket, requests.clean_up_ask(Standing(ticket.hotfix)), f"Deleting {branch}")

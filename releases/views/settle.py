@@ -148,7 +148,7 @@ def _withdraw(asked: Settling) -> Asked:
     question = asked.question(
         f"{ended}: {asked.named} in {asked.branch}", ended, form=form,
         says=[
-            f"{standing.by_name} decided on {words.day(standing.at)}: “{standing.reason}”",
+            f"{standing.by_name} decided {words.on_day(standing.at)}: “{standing.reason}”",
             "What git says counts again.",
         ],
     )  # fmt: skip

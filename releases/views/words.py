@@ -61,6 +61,12 @@ def day(moment: datetime | None) -> str:
     return f"{local.day} {local:%b %Y}"
 
 
+def on_day(moment: datetime | None) -> str:
+    """The same after a verb: today, on Fri 20 Nov."""
+    said = day(moment)
+    return said if said in ("", "yesterday", "today", "tomorrow") else f"on {said}"
+
+
 def clock(moment: datetime | None) -> str:
     """14:31 on the same day, else with its day in front."""
     if moment is None:

@@ -127,6 +127,8 @@ def test_closing_and_reopening(project: Project, mira: Any) -> None:
         assert refused.value.field == "by"
     hotfix = hotfix_close(hotfix, "superseded", "Part of it.", mira, by=other)
     assert (hotfix.closed, hotfix.superseded_by) == ("superseded", other)
+    with pytest.raises(HotfixError, match="was superseded by TICKET-8 itself"):
+        hotfix_close(other, "superseded", "In a circle.", mira, by=hotfix)
     with pytest.raises(HotfixError, match="Reopen it first"):
         hotfix_close(hotfix, "abandoned", "Twice.", mira)
     hotfix = hotfix_reopen(hotfix, "It is not.", mira)

@@ -11,6 +11,7 @@ import pytest
 from releases.hotfixes.stages import StageKey
 from releases.ledger.models import Event
 from releases.operations.models import Operation
+from tests.factories import make_user
 from tests.hotfixes.playing import look, opened
 from tests.pages.hotfix_scene import ANSWERS, BRANCH, Scene, main_words, make_scene, ok, words_of
 
@@ -102,6 +103,16 @@ def test_what_the_buttons_did_is_in_the_remote_once(tmp_path: Path) -> None:
     timeline = words_of(scene.as_(scene.manager).get(scene.act("timeline")))
     for told in ("TICKET-7 was opened", "Only this may ship.", "approved: “Good.”", "v1.0.2"):
         assert told in timeline
+
+
+def test_whoever_pushed_can_have_git_looked_at_from_the_page(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path)
+    scene.opened()
+    page = scene.as_(scene.engineer).get(scene.url())
+    assert "Checked against git" in main_words(page)
+    assert f'action="/projects/{scene.project.slug}/check/"' in page.content.decode()
+    viewer = make_user("looks-on", "viewer", all_projects=True)
+    assert "Check now" not in main_words(scene.as_(viewer).get(scene.url()))
 
 
 def test_each_page_on_the_way_says_what_is_next(tmp_path: Path) -> None:
