@@ -110,6 +110,8 @@ def operation_retry(operation: Operation, actor: Any = None) -> Operation:
         operation.refresh_from_db()
         if Operation.objects.filter(pk=operation.pk).filter(Exists(newer_ones())).exists():
             raise OperationRefused("The same was asked for anew since; that one counts.")
+        if operation.state == Operation.State.FAILED:
+            raise OperationRefused(f"This cannot be tried again: it would end the same way. {operation.error_text}")
         raise OperationRefused(f"This cannot be tried again: it is {operation.get_state_display().lower()}.")
     _publish(standing)
     return standing

@@ -69,6 +69,14 @@ def test_a_stuck_one_is_listed_shown_and_tried_again(operation: Operation, repo:
     assert run("list", "--all", "--project", "shop").split("\t")[4:] == ["done", "It is merged back.\n"]
 
 
+def test_what_would_end_the_same_way_again_says_how_it_ended(operation: Operation) -> None:
+    Operation.objects.filter(pk=operation.pk).update(
+        state="failed", retryable=False, error_code="tag-exists", error_text="The tag is there already."
+    )
+    with pytest.raises(CommandError, match=r"it would end the same way\. The tag is there already\."):
+        run("retry", operation.pk)
+
+
 def test_without_a_broker_a_retry_says_how_to_go_on(operation: Operation) -> None:
     taken = operation_claim(operation.pk, "one")
     assert taken is not None

@@ -17,6 +17,8 @@ from releases.projects.models import Project
 from tests.factories import make_fix, make_project, make_target, make_user, make_verdict
 from tests.plugins.real import Broker, Pages, Site
 
+APART = 3
+"""Pixels at least between two words that stand side by side."""
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
@@ -57,7 +59,7 @@ def test_days_of_neighbouring_steps_keep_apart(open_page: Pages, site: Site, per
         spans = words_in_a_row(page)
         assert len(spans) >= 6
         for (_, right, left_text), (left, _, right_text) in pairwise(spans):
-            assert right <= left, f"{left_text!r} runs into {right_text!r} at {width}"
+            assert right + APART <= left, f"{left_text!r} runs into {right_text!r} at {width}"
 
 
 def words_in_a_row(page: Page) -> list[tuple[float, float, str]]:
