@@ -224,7 +224,9 @@ class _Panel:
             says = "It ships with the next release of the branch it is on."
             return NextStep(StageKey.TAG, "Release it", says)
         title = f"Merge to {production} and tag {tag}" if production else f"Tag {tag}"
-        says = "Merge and tag reach the remote together, or not at all."
+        says = "The tag goes onto the branch's tip; tags are what production runs."
+        if production:
+            says = "Merge and tag reach the remote together, or not at all."
         finish = self.asked("finish", "Finish", lambda: finish_ask(standing))
         return NextStep(StageKey.TAG, title, says, finish, (), self._shell_finish(tag, production))
 

@@ -81,7 +81,7 @@ def _finish(ticket: Ticket) -> Asked:
         f"Merge to {production} and tag {tag}?" if production else f"Tag {tag}?",
         "Merge, tag and push" if production else "Tag and push", form, icon="tag",
         says=[says, "What is tagged differs from what production runs by this fix alone.",
-              "Both reach the remote together, or not at all."],
+              *(["Both reach the remote together, or not at all."] if production else [])],
         facts=[("Head", ticket.hotfix.head[:12])], warnings=_running(standing, ask),
     )  # fmt: skip
 
