@@ -90,8 +90,11 @@ WATCH = """() => {
     window.met.set(event.target, ring(event.target) || ring(event.target.parentElement));
   });
   const acts = 'a[href], button, input:not([type=hidden]), select, textarea, summary';
-  window.stops = () => [...document.querySelectorAll(acts)].filter(
-    one => !one.disabled && one.tabIndex >= 0 && one.checkVisibility({visibilityProperty: true}));
+  // Of radio buttons of one name Tab meets one; the arrow keys go on from there.
+  const group = one => [...one.form.elements].filter(other => other.type === 'radio' && other.name === one.name);
+  const leads = one => one === (group(one).find(other => other.checked) || group(one)[0]);
+  window.stops = () => [...document.querySelectorAll(acts)].filter(one => !one.disabled && one.tabIndex >= 0
+    && one.checkVisibility({visibilityProperty: true}) && (one.type !== 'radio' || leads(one)));
   return window.stops().length;
 }"""
 MISSED = """() => {

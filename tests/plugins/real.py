@@ -185,8 +185,27 @@ def broker_process() -> Iterator[Broker]:
 @pytest.fixture(scope="session")
 def worker_process(django_db_setup: None, broker_process: Broker) -> Iterator[Worker]:
     process = Worker(broker_process)
+    _standing.append(process)
     yield process
+    _standing.remove(process)
     process.kill()
+
+
+_standing: list[Worker] = []
+
+
+@pytest.fixture(autouse=True)
+def _no_worker_of_others(request: pytest.FixtureRequest) -> None:
+    """What a test queues and carries out by itself is not to be taken by the worker that served another test."""
+    names = set(request.fixturenames)
+    if "transactional_db" in names or _in_transactions(request):
+        for process in _standing if names.isdisjoint({"worker", "worker_process"}) else ():
+            process.stop()
+
+
+def _in_transactions(request: pytest.FixtureRequest) -> bool:
+    mark = request.node.get_closest_marker("django_db")
+    return mark is not None and bool(mark.kwargs.get("transaction"))
 
 
 @pytest.fixture(scope="session")
