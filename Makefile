@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(PYTHON) requirements/install.py
 PYTEST := $(BIN)/pytest
-WORKERS ?= 2
+WORKERS ?= 3
 
 export PYTHONUNBUFFERED := 1
 
