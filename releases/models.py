@@ -1,5 +1,17 @@
 """Every model of this app; each lives in the room that owns it."""
 
+from .deploys.models import (
+    Approval,
+    BadRelease,
+    DeploySecret,
+    Environment,
+    FollowUp,
+    Freeze,
+    LogChunk,
+    Pipeline,
+    Run,
+    Step,
+)
 from .hotfixes.models import Debt, Hotfix, Review, Untracked
 from .ledger.models import Event
 from .operations.models import Operation
@@ -7,6 +19,7 @@ from .policies.models import Fix, Settlement, Target, Verdict
 from .projects.models import Credential, FetchRun, Project, ProjectAccess, Ref, Release
 
 __all__ = [
-    "Credential", "Debt", "Event", "FetchRun", "Fix", "Hotfix", "Operation", "Project", "ProjectAccess", "Ref",
-    "Release", "Review", "Settlement", "Target", "Untracked", "Verdict",
+    "Approval", "BadRelease", "Credential", "Debt", "DeploySecret", "Environment", "Event", "FetchRun", "Fix",
+    "FollowUp", "Freeze", "Hotfix", "LogChunk", "Operation", "Pipeline", "Project", "ProjectAccess", "Ref", "Release",
+    "Review", "Run", "Settlement", "Step", "Target", "Untracked", "Verdict",
 ]  # fmt: skip

@@ -34,13 +34,19 @@ class Act(StrEnum):
     RELEASE = "release"
     """Finish a hotfix: merge to production and tag; decide otherwise than triage says."""
     SETTLE = "settle"
+    SHIP = "ship"
+    """Ask for a build or a deployment, confirm a manual step, take one's own request back."""
+    DEPLOY = "deploy"
+    """Abort, retry, abandon, roll back, lock, order the queue."""
+    APPROVE = "approve"
+    """Say yes or no to a deployment, where the environment's own rule allows it, too."""
     EDIT_POLICY = "edit-policy"
     MANAGE = "manage"
 
 
 _MAY: dict[Role, frozenset[Act]] = {
     Role.VIEWER: frozenset({Act.VIEW}),
-    Role.ENGINEER: frozenset({Act.VIEW, Act.CHECK, Act.HOTFIX, Act.OPERATE}),
+    Role.ENGINEER: frozenset({Act.VIEW, Act.CHECK, Act.HOTFIX, Act.OPERATE, Act.SHIP}),
     Role.RELEASE_MANAGER: frozenset(Act) - {Act.MANAGE},
     Role.ADMINISTRATOR: frozenset(Act),
 }

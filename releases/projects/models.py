@@ -75,6 +75,9 @@ class Project(models.Model):
     unreleasable_by = models.CharField(max_length=150, blank=True)
     unreleasable_at = models.DateTimeField(null=True, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True, help_text="When a person settled something by hand last.")
+    stages_told = models.JSONField(
+        default=list, blank=True, help_text="Steps of a hotfix that this project's pipeline tells of; see deploys/."
+    )
 
     objects = ProjectQuerySet.as_manager()
 
