@@ -33,7 +33,7 @@ from django.http import HttpRequest
 from django.http.cookie import parse_cookie
 from redis.exceptions import RedisError
 
-from releases.live import CHANNEL, OVERVIEW, RECENT_KEY, VERSION_KEY, project_topic
+from releases.live import CHANNEL, OVERVIEW, RECENT_KEY, VERSION_KEY, project_topic, run_topic
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -48,7 +48,7 @@ RECHECK = 30.0
 MOST_TOPICS = 50
 MOST_CLIENTS = 12_000
 MOST_PER_SESSION = 40
-_TOPIC = re.compile(r"(overview|project:[1-9][0-9]{0,17})(?:@([0-9]{1,18}))?", re.ASCII)
+_TOPIC = re.compile(r"(overview|(?:project|run):[1-9][0-9]{0,17})(?:@([0-9]{1,18}))?", re.ASCII)
 
 
 @dataclass(eq=False, slots=True)
@@ -300,6 +300,7 @@ async def _allowed(here: Hub, session_key: str, topics: Iterable[str]) -> set[st
 
 def topics_allowed(session_key: str, topics: tuple[str, ...]) -> set[str]:
     """Which of the topics whoever holds this session (or a visitor without one) may follow."""
+    from releases.deploys.models import Run
     from releases.projects.models import Project
 
     close_old_connections()
@@ -308,15 +309,23 @@ def topics_allowed(session_key: str, topics: tuple[str, ...]) -> set[str]:
         request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key or None)
         user = get_user(request)
         visible = Project.objects.seen_by(user)
-        pks = [int(topic.partition(":")[2]) for topic in topics if topic != OVERVIEW]
-        allowed = (
-            {project_topic(pk) for pk in visible.filter(pk__in=pks).values_list("pk", flat=True)} if pks else set()
-        )
+        projects, runs = _numbers(topics, "project"), _numbers(topics, "run")
+        allowed: set[str] = set()
+        if projects:
+            allowed |= {project_topic(pk) for pk in visible.filter(pk__in=projects).values_list("pk", flat=True)}
+        if runs:
+            seen = Run.objects.filter(pk__in=runs, project__in=visible)
+            allowed |= {run_topic(pk) for pk in seen.values_list("pk", flat=True)}
         if OVERVIEW in topics and (user.is_authenticated or visible.exists()):
             allowed.add(OVERVIEW)
         return allowed
     finally:
         close_old_connections()
+
+
+def _numbers(topics: Iterable[str], kind: str) -> list[int]:
+    split = (topic.partition(":") for topic in topics)
+    return [int(number) for name, _, number in split if name == kind]
 
 
 async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:

@@ -48,6 +48,11 @@ def project_topic(project_pk: int) -> str:
     return f"project:{project_pk}"
 
 
+def run_topic(run_pk: int) -> str:
+    """The topic of one run's log: it moves with the lines, while the project's topic moves with states."""
+    return f"run:{run_pk}"
+
+
 def publish(*topics: str) -> None:
     """When the transaction commits (at once outside of one), move each topic on; never raises, the rows matter more."""
     transaction.on_commit(lambda: publish_now(*topics), robust=True)

@@ -62,3 +62,46 @@ def operation(slug: str, pk: int) -> str:
 
 def hotfix_adopt(slug: str) -> str:
     return _under(slug, "hotfix/adopt/")
+
+
+def deploys(slug: str = "") -> str:
+    """The board: what runs where, of one project or of all."""
+    return _under(slug, "deploys/") if slug else f"{get_script_prefix()}deploys/"
+
+
+def deploy_history(slug: str = "", **query: str) -> str:
+    path = f"{deploys(slug)}history/"
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def run(slug: str, pk: int) -> str:
+    """The page of one build, deployment or rollback."""
+    return _under(slug, f"deploys/{pk}/")
+
+
+def run_log(slug: str, pk: int, line: int = 0) -> str:
+    """Its log; at one line."""
+    path = f"{run(slug, pk)}log/"
+    return f"{path}?line={line}#L{line}" if line else path
+
+
+def run_act(slug: str, verb: str, pk: int, **query: str) -> str:
+    """Where something is done to a run: abort, retry, abandon, roll back, confirm, …"""
+    path = f"{run(slug, pk)}{verb}/"
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def approval(slug: str, pk: int) -> str:
+    """Where a person says yes or no to a deployment."""
+    return f"{run(slug, pk)}approval/"
+
+
+def environment_act(slug: str, verb: str, name: str, **query: str) -> str:
+    """Where something is done to an environment: deploy, roll back, lock, unlock."""
+    path = _under(slug, f"environments/{name}/{verb}/")
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def waiting() -> str:
+    """What waits for the person who looks."""
+    return f"{get_script_prefix()}waiting/"
