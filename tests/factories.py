@@ -10,6 +10,8 @@ from typing import Any
 from django.contrib.auth.models import Group
 
 from hotfixdash.accounts.models import User
+from releases.deploys.models import Approval, Environment, LogChunk, Pipeline, Run, Step
+from releases.deploys.spec import PipelineSpec, StepKind, StepSpec
 from releases.evidence.verdicts import Code, CommitVerdict, Evidence, FixCommit, FixReport, FixVerdict, Preview, Report
 from releases.operations.models import Operation
 from releases.policies.models import Fix, Target, Verdict
@@ -129,3 +131,69 @@ def make_operation(project: Project, kind: str = "cut", **fields: Any) -> Operat
         "actor_email": "mira@example.com", "asked_at": NOW,
     }  # fmt: skip
     return Operation.objects.create(project=project, kind=kind, params=params, **(defaults | fields))
+
+
+def make_environment(project: Project, name: str = "production", **fields: Any) -> Environment:
+    kind = Environment.Kind.PRODUCTION if name == "production" else Environment.Kind.STAGING
+    order = {"hotfix-staging": 0, "staging": 1, "production": 2}.get(name, 5)
+    return Environment.objects.create(project=project, name=name, **({"kind": kind, "order": order} | fields))
+
+
+def make_pipeline(project: Project, *steps: StepSpec, **fields: Any) -> Pipeline:
+    """The next version; a check, a build and a deploy step unless told otherwise."""
+    told = steps or (
+        StepSpec("critical tests", StepKind.CHECK, "true"),
+        StepSpec("build", StepKind.BUILD, "true", artifact="app"),
+        StepSpec("switch", StepKind.DEPLOY, "true"),
+    )
+    version = Pipeline.objects.filter(project=project).count() + 1
+    spec = PipelineSpec(steps=told).as_data()
+    return Pipeline.objects.create(project=project, **({"version": version, "spec": spec} | fields))
+
+
+def make_shipment(environment: Environment, tag: str = "v1.0.1", **fields: Any) -> Run:
+    """A deployment of `tag`, done unless told otherwise."""
+    project = environment.project
+    pipeline = fields.pop("pipeline", None) or Pipeline.objects.filter(project=project).first()
+    defaults: dict[str, Any] = {
+        "kind": Run.Kind.DEPLOY, "state": Run.State.DONE, "tag": tag, "commit": sha((project.pk, tag)),
+        "tag_object": sha(("tag", project.pk, tag)), "pipeline": pipeline or make_pipeline(project),
+        "digest": f"sha256:{sha(tag)}{sha(tag)[:24]}", "trigger": "person", "asked_at": NOW,
+    }  # fmt: skip
+    return Run.objects.create(project=project, environment=environment, **(defaults | fields))
+
+
+def make_build(project: Project, tag: str = "v1.0.1", **fields: Any) -> Run:
+    """A build of `tag`, done unless told otherwise."""
+    pipeline = fields.pop("pipeline", None) or Pipeline.objects.filter(project=project).first()
+    defaults: dict[str, Any] = {
+        "kind": Run.Kind.BUILD, "state": Run.State.DONE, "tag": tag, "commit": sha((project.pk, tag)),
+        "tag_object": sha(("tag", project.pk, tag)), "pipeline": pipeline or make_pipeline(project),
+        "digest": f"sha256:{sha(tag)}{sha(tag)[:24]}", "artifact": "app.tar", "trigger": "tag", "asked_at": NOW,
+    }  # fmt: skip
+    return Run.objects.create(project=project, **(defaults | fields))
+
+
+def make_step(shipment: Run, name: str = "switch", kind: str = "deploy", **fields: Any) -> Step:
+    index = fields.pop("index", shipment.steps.count())
+    spec = StepSpec(name, StepKind(kind), fields.pop("run", "true"), text=fields.pop("text", "")).as_data()
+    defaults: dict[str, Any] = {"state": Step.State.TODO, "spec": spec}
+    return Step.objects.create(run=shipment, index=index, name=name, kind=kind, **(defaults | fields))
+
+
+def make_lines(shipment: Run, *lines: str, step: int = 0, at: datetime = NOW) -> LogChunk:
+    """Append lines to the log, as one chunk."""
+    text = "".join(f"{line}\n" for line in lines)
+    chunk = LogChunk.objects.create(
+        run=shipment, sequence=shipment.log_chunks, step=step, at=at, first_line=shipment.log_lines + 1,
+        lines=len(lines), text=text,
+    )  # fmt: skip
+    shipment.log_chunks += 1
+    shipment.log_lines += len(lines)
+    shipment.log_bytes += len(text.encode())
+    shipment.save(update_fields=["log_chunks", "log_lines", "log_bytes"])
+    return chunk
+
+
+def make_approval(shipment: Run, person: User, says: str = "approve", **fields: Any) -> Approval:
+    return Approval.objects.create(run=shipment, person=person, says=says, **({"binding": {}} | fields))
