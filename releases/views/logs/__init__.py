@@ -1,0 +1,1 @@
+"""Logs of runs as pages show them: colours, lines by number, search."""
