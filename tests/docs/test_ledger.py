@@ -7,8 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 THINGS = (
-    "access", "check", "credential", "debt", "fetch", "fix", "hook", "hotfix", "main", "operation", "policy",
-    "production", "project", "ref", "release", "settlement", "tag", "target",
+    "access", "check", "credential", "debt", "environment", "fetch", "fix", "hook", "hotfix", "main", "operation",
+    "pipeline", "policy", "production", "project", "ref", "release", "secret", "settlement", "tag", "target",
 )  # fmt: skip
 KIND = re.compile(rf"""(?<![\w.])["'`]((?:{"|".join(THINGS)})\.[a-z][a-z-]*)["'`]""")
 MADE_UP = {"hotfix": ("declined", "abandoned", "superseded"), "settlement": ("confirmed", "different", "waived")}
