@@ -7,8 +7,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 THINGS = (
-    "access", "check", "credential", "debt", "environment", "fetch", "fix", "hook", "hotfix", "main", "operation",
-    "pipeline", "policy", "production", "project", "ref", "release", "secret", "settlement", "tag", "target",
+    "access", "approval", "check", "credential", "debt", "environment", "fetch", "fix", "hook", "hotfix", "main",
+    "operation", "pipeline", "policy", "production", "project", "ref", "release", "run", "secret", "settlement", "tag",
+    "target",
 )  # fmt: skip
 KIND = re.compile(rf"""(?<![\w.])["'`]((?:{"|".join(THINGS)})\.[a-z][a-z-]*)["'`]""")
 MADE_UP = {"hotfix": ("declined", "abandoned", "superseded"), "settlement": ("confirmed", "different", "waived")}
