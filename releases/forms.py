@@ -125,6 +125,20 @@ def check_credential(form: forms.Form, data: dict[str, Any]) -> None:
         data["secret"] = secret.strip()
 
 
+class SigningKeyForm(DashForm):
+    """A private key that signs tags; the stored one is never shown."""
+
+    secret = forms.CharField(
+        label="Private key", strip=False, max_length=20_000, widget=SecretInput(attrs={"rows": 3}),
+        help_text="An SSH key (Ed25519 or RSA) without a passphrase, made for this project alone. "
+        "Kept encrypted and never shown again.",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"auto_id": "signing_%s"} | kwargs)
+        self.fields["secret"].widget.attrs |= {"autocomplete": "off", "spellcheck": "false", "class": "input mono"}
+
+
 class ProjectAddForm(DashForm):
     """A new repository."""
 

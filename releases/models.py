@@ -16,10 +16,10 @@ from .hotfixes.models import Debt, Hotfix, Review, Untracked
 from .ledger.models import Event
 from .operations.models import Operation
 from .policies.models import Fix, Settlement, Target, Verdict
-from .projects.models import Credential, FetchRun, Project, ProjectAccess, Ref, Release
+from .projects.models import Credential, FetchRun, Project, ProjectAccess, Ref, Release, SigningKey
 
 __all__ = [
     "Approval", "BadRelease", "Credential", "Debt", "DeploySecret", "Environment", "Event", "FetchRun", "Fix",
     "FollowUp", "Freeze", "Hotfix", "LogChunk", "Operation", "Pipeline", "Project", "ProjectAccess", "Ref", "Release",
-    "Review", "Run", "Settlement", "Step", "Target", "Untracked", "Verdict",
+    "Review", "Run", "Settlement", "SigningKey", "Step", "Target", "Untracked", "Verdict",
 ]  # fmt: skip

@@ -23,6 +23,7 @@ from .errors import MissingObject, TimedOut, classify
 from .hunks import ConflictHunk, conflict_hunks
 from .merging import Outcome, RawConflict, merges, unread
 from .reader import CommitObject, Reader
+from .signing import Signer
 from .values import Sha, TagName
 
 TIMEOUT = 120.0
@@ -228,10 +229,13 @@ class Changes:
         data = commit_object(Sha.parse(tree), ids, who, committer.line(), said, encoding)
         return self._write("commit", data, tree)
 
-    def write_tag(self, name: str, commit: str, message: str, tagger: Person) -> str:
-        """Write an annotated tag object and give its id. Raises InvalidValue for a name that git refuses."""
+    def write_tag(self, name: str, commit: str, message: str, tagger: Person, signer: Signer | None = None) -> str:
+        """Write an annotated tag object, signed where there is a key, and give its id.
+
+        Raises InvalidValue for a name that git refuses.
+        """
         data = tag_object(TagName.parse(name), Sha.parse(commit), tagger.line(), message_bytes(message))
-        return self._write("tag", data, commit)
+        return self._write("tag", data + signer.sign(data) if signer else data, commit)
 
     def _write(self, kind: str, data: bytes, like: str) -> str:
         """Write an object in the format that the id `like` is of."""

@@ -96,6 +96,13 @@ class Reader:
                 self._trees[sha] = known
         return known
 
+    def tag(self, sha: str) -> bytes:
+        """An annotated tag's raw content. Raises MissingObject when it is not here or is none."""
+        found = self._ask(Sha.parse(sha))
+        if found is None or found[1] != "tag":
+            raise MissingObject(f"The tag {sha[:12]} cannot be read.")
+        return found[2]
+
     def blob(self, sha: str, limit: int = MAX_OBJECT) -> bytes | None:
         """A file's content; None when it is larger than the limit. Raises MissingObject."""
         try:

@@ -19,6 +19,7 @@ from releases.policies.flow import FlowPolicy
 from releases.projects.secrets import SecretUnreadable
 from releases.projects.services.leases import Beats
 from releases.projects.services.mirrors import mirror_of
+from releases.projects.services.signing import signer_of
 
 from .models import Operation
 from .plan import Conflicted, Nothing, Plan, PlanRefused
@@ -45,6 +46,9 @@ MIRROR_WAIT = 2.0
 """Seconds to wait for a fetch to let the mirror go; then it goes back to the queue, and the worker is free."""
 
 _WAITS = "A fetch, or something else, works on this project's copy right now; this begins as soon as that is done."
+
+WRITE_TAGS = frozenset({Operation.Kind.FINISH})
+"""Kinds whose planner writes a tag, and is handed the project's signing key."""
 
 
 class Seen(Enum):
@@ -186,7 +190,8 @@ def _planning(operation: Operation, session: Session) -> Planning:
     """What the planner gets: the same for every worker that plans from the same refs."""
     person = Person(operation.actor_name, operation.actor_email, int(operation.asked_at.timestamp()))
     policy = FlowPolicy.from_data(operation.project.policy)
-    return Planning(session.git_dir, dict(session.refs), policy, operation.params, person, operation.project_id)
+    signer = signer_of(operation.project) if operation.kind in WRITE_TAGS else None
+    return Planning(session.git_dir, dict(session.refs), policy, operation.params, person, operation.project_id, signer)
 
 
 def _pushed(session: Session, plan: Plan) -> bool:

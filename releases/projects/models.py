@@ -111,6 +111,28 @@ class Credential(models.Model):
         return f"credential of {self.project}"
 
 
+class SigningKey(models.Model):
+    """The SSH key that signs a project's tags, or did: a retired one keeps its public half, so that its tags verify."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="signing_keys")
+    public = models.TextField(help_text="One line, as in authorized_keys, without a comment.")
+    fingerprint = models.CharField(max_length=64, help_text="SHA256:…")
+    secret = models.TextField(blank=True, help_text="The private key, encrypted; empty once it is retired.")
+    set_at = models.DateTimeField(default=timezone.now)
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project"], condition=models.Q(retired_at=None), name="one_signing_key_per_project"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.fingerprint} of {self.project}"
+
+
 class ProjectAccess(models.Model):
     """This person may see this project; what they may do there is their role's."""
 

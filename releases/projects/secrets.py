@@ -20,13 +20,11 @@ _PURPOSE = b"hotfixdash secrets 1"
 class SecretUnreadable(Exception):
     """A stored secret cannot be read with the current keys; the message says what to do."""
 
-    sentence = (
-        "The stored credential cannot be read: SECRET_KEY has changed since it was saved. "
-        "Add the former key to SECRET_KEY_FALLBACKS, or enter the credential again."
-    )
-
-    def __init__(self) -> None:
-        super().__init__(self.sentence)
+    def __init__(self, what: str = "credential") -> None:
+        super().__init__(
+            f"The stored {what} cannot be read: SECRET_KEY has changed since it was saved. "
+            f"Add the former key to SECRET_KEY_FALLBACKS, or enter the {what} again."
+        )
 
 
 @functools.lru_cache(maxsize=16)
@@ -44,12 +42,12 @@ def encrypt(text: str) -> str:
     return _keys().encrypt(text.encode()).decode("ascii")
 
 
-def decrypt(token: str) -> str:
-    """What `encrypt` was given. Raises SecretUnreadable when no key fits or the stored value was changed."""
+def decrypt(token: str, what: str = "credential") -> str:
+    """What `encrypt` was given. Raises SecretUnreadable, naming `what`, when no key fits or the value was changed."""
     try:
         return _keys().decrypt(token.encode()).decode()
     except (InvalidToken, UnicodeError):
-        raise SecretUnreadable from None
+        raise SecretUnreadable(what) from None
 
 
 def rotate(token: str) -> str:

@@ -25,6 +25,7 @@ from releases.policies.flow import FlowPolicy
 from releases.policies.models import Target, Verdict
 from releases.projects import history
 from releases.projects.models import Project, Release
+from releases.projects.signatures import signing_key, tag_seal
 
 from . import links, live_part
 from .access import get_project, may, open_to_visitors
@@ -114,9 +115,11 @@ def _side(page: HotfixPage, request: HttpRequest, acts: set[Act]) -> dict[str, A
     facts = page.facts
     found, policy = facts.hotfix, facts.policy
     standing = review_standing(found, facts.reviews, policy)
+    seal = tag_seal(found.project, facts.release) if facts.release else None
     rows = checks(
-        found, page.size, standing, facts.release, convention(policy, found.key) if policy.commit_pattern else ""
-    )
+        found, page.size, standing, convention(policy, found.key) if policy.commit_pattern else "", seal,
+        signs=signing_key(found.project) is not None,
+    )  # fmt: skip
     may_review = Act.HOTFIX in acts and found.head and found.commits and not found.is_closed and not found.tag
     return {
         "reviews": reviews_shown(found, facts.reviews),

@@ -12,7 +12,7 @@ from releases.hotfixes.change import ChangeSize
 from releases.hotfixes.models import Hotfix, Review
 from releases.hotfixes.reviewing import Standing, is_author, needed, standing
 from releases.policies.flow import FlowPolicy
-from releases.projects.models import Release
+from releases.projects.signatures import TagSeal
 
 from . import words
 
@@ -20,6 +20,13 @@ Check = tuple[str, str, str, bool]
 """Tone (ok, bad, warn, idle), what is checked, its value, and whether that is in the mono face."""
 _SAYS = {"approve": ("ok", "circle-check", "Approves"), "changes": ("bad", "circle-x", "Asks for changes"),
          "comment": ("idle", "quote", "Comments")}  # fmt: skip
+_SEALS = {
+    TagSeal.LIGHT: ("warn", "not annotated"),
+    TagSeal.UNSIGNED: ("warn", "not signed"),
+    TagSeal.OTHER: ("ok", "by a key that is not the project's"),
+    TagSeal.UNCHECKED: ("ok", "signed; not checked here"),
+    TagSeal.BAD: ("bad", "the signature does not fit"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +89,12 @@ def review_why_not(hotfix: Hotfix, person: Any, acts: Collection[Act]) -> str:
 
 
 def checks(
-    hotfix: Hotfix, size: ChangeSize | None, found: Standing, release: Release | None, convention: str
+    hotfix: Hotfix, size: ChangeSize | None, found: Standing, convention: str, seal: TagSeal | None, *, signs: bool
 ) -> list[Check]:
-    """What can be checked of this hotfix from git and from people."""
+    """What can be checked of this hotfix from git and from people.
+
+    `seal` is of its tag, None while that is not read; `signs`: whether the project signs its tags.
+    """
     if not hotfix.branch and not hotfix.commits:
         return []
     from_tag = ("ok", "Cut from the production tag", hotfix.base_tag, True)
@@ -101,9 +111,19 @@ def checks(
         tone = "ok" if enough else "bad" if found.objections else "warn" if hotfix.tag else "idle"
         rows.append((tone, second, f"by {', '.join(found.objections)}" if found.objections else who, False))
     if hotfix.tag:
-        annotated = release is not None and bool(release.tag_object)
-        rows.append(("ok" if annotated else "warn", "Tag is annotated", hotfix.tag, True))
+        rows.append(_tag(hotfix.tag, seal, signs=signs))
     return rows
+
+
+def _tag(tag: str, seal: TagSeal | None, *, signs: bool) -> Check:
+    """What the tag itself proves. A project that has no key signs nothing, and is not told off for it."""
+    both = "Tag is annotated and signed"
+    if seal is TagSeal.UNSIGNED and not signs:
+        return ("ok", "Tag is annotated", tag, True)
+    if seal is TagSeal.OURS:
+        return ("ok", both, tag, True)
+    tone, says = _SEALS.get(seal or TagSeal.UNKNOWN, ("warn", "not read yet"))
+    return (tone, both, says, False)
 
 
 def _named(hotfix: Hotfix, size: ChangeSize, convention: str) -> Check:

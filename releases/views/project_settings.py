@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from hotfixdash.accounts.roles import Act
-from releases.forms import AccessForm, CredentialForm, GeneralForm, PlanForm, PolicyForm
+from releases.forms import AccessForm, CredentialForm, GeneralForm, PlanForm, PolicyForm, SigningKeyForm
 from releases.git.errors import GitError, InvalidValue
 from releases.policies.flow import FlowPolicy
 from releases.policies.guess import guess
@@ -25,6 +25,8 @@ from releases.policies.plans import plan_set, planned_targets
 from releases.projects import selectors
 from releases.projects.models import Credential, Project, ProjectAccess
 from releases.projects.services import projects as services
+from releases.projects.services import signing
+from releases.projects.signatures import allowed_signers, signing_key
 
 from . import fetching
 from .access import get_project, may
@@ -77,6 +79,9 @@ def _context(request: HttpRequest, project: Project, shown: dict[str, Any]) -> d
             "general_form": GeneralForm(initial=initial),
             "credential": Credential.objects.filter(project=project).only("kind", "username", "changed_at").first(),
             "credential_form": CredentialForm(),
+            "signing_key": signing_key(project),
+            "signing_form": SigningKeyForm(),
+            "allowed_signers": allowed_signers(project),
             "access_form": AccessForm(),
             "people": ProjectAccess.objects.filter(project=project).select_related("user").order_by("user__username"),
             "hook_url": request.build_absolute_uri(f"/hooks/{project.slug}"),
@@ -166,6 +171,28 @@ def _credential_remove(request: HttpRequest, project: Project, shown: dict[str, 
     return _saved(request, project, "The credential is removed.", "credential")
 
 
+def _signing(request: HttpRequest, project: Project, shown: dict[str, Any]) -> Handled:
+    form = shown["signing_form"] = SigningKeyForm(request.POST)
+    if not form.is_valid():
+        return None
+    try:
+        signing.signing_key_set(project, form.cleaned_data["secret"], request.user)
+    except InvalidValue as problem:
+        form.add_error("secret", str(problem))
+        return None
+    return _saved(request, project, "The signing key is stored, encrypted. It signs every tag from now on.", "signing")
+
+
+def _signing_make(request: HttpRequest, project: Project, shown: dict[str, Any]) -> Handled:
+    signing.signing_key_make(project, request.user)
+    return _saved(request, project, "A new key signs every tag from now on.", "signing")
+
+
+def _signing_remove(request: HttpRequest, project: Project, shown: dict[str, Any]) -> Handled:
+    signing.signing_key_remove(project, request.user)
+    return _saved(request, project, "Tags are no longer signed. The private key is erased.", "signing")
+
+
 def _hook(request: HttpRequest, project: Project, shown: dict[str, Any]) -> Handled:
     shown["fresh_secret"] = services.hook_secret_renew(project, request.user)
     return None
@@ -202,6 +229,9 @@ _HANDLERS: dict[str, tuple[Act, Handler]] = {
     "general": (Act.MANAGE, _general),
     "credential": (Act.MANAGE, _credential),
     "credential-remove": (Act.MANAGE, _credential_remove),
+    "signing": (Act.MANAGE, _signing),
+    "signing-make": (Act.MANAGE, _signing_make),
+    "signing-remove": (Act.MANAGE, _signing_remove),
     "hook": (Act.MANAGE, _hook),
     "grant": (Act.MANAGE, _grant),
     "revoke": (Act.MANAGE, _revoke),

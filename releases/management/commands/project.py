@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from releases.git.errors import GitError
+from releases.git.errors import GitError, InvalidValue
 from releases.policies.flow import PRESETS, FlowPolicy, Preset
 from releases.policies.flow_checks import policy_faults
 from releases.policies.guess import fitted
@@ -21,12 +22,16 @@ from releases.projects.services import (
     project_add,
     project_delete,
     project_update,
+    signing_key_make,
+    signing_key_remove,
+    signing_key_set,
 )
+from releases.projects.signatures import allowed_signers, signing_key
 from releases.tasks import fetch_nudge
 
 
 class Command(BaseCommand):
-    """add, list, policy, hook, remove."""
+    """add, list, policy, hook, signing-key, remove."""
 
     help = "Add, list, change and remove tracked repositories."
 
@@ -45,6 +50,14 @@ class Command(BaseCommand):
         hook = actions.add_parser("hook", help="Show what a webhook needs: its address and its secret.")
         hook.add_argument("name", metavar="N")
         hook.add_argument("--renew", action="store_true", help="Make a new secret; the old one is refused then.")
+        signing = actions.add_parser(
+            "signing-key", help="Show the key that signs tags, for git to know it; or set one."
+        )
+        signing.add_argument("name", metavar="N")
+        which = signing.add_mutually_exclusive_group()
+        which.add_argument("--make", action="store_true", help="Make a new Ed25519 key; its private half stays here.")
+        which.add_argument("--file", metavar="PATH", help="Use the private key in this file; - reads standard input.")
+        which.add_argument("--remove", action="store_true", help="Sign no more tags, and erase the private key.")
         remove = actions.add_parser("remove", help="Stop tracking; removes everything recorded about it.")
         remove.add_argument("name", metavar="N")
         remove.add_argument("--yes", action="store_true", help="Do not ask.")
@@ -58,7 +71,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            getattr(self, f"_{options['action']}")(options)
+            getattr(self, f"_{options['action'].replace('-', '_')}")(options)
         except ProjectError as error:
             raise CommandError(f"{error.field}: {error}") from error
         except GitError as error:
@@ -107,6 +120,25 @@ class Command(BaseCommand):
             f"POST /hooks/{project.slug}\nX-Hub-Signature-256: sha256=<HMAC of the body>\nsecret: {secret}"
         )
 
+    def _signing_key(self, options: dict[str, Any]) -> None:
+        project = find_project(options["name"])
+        if options["make"]:
+            signing_key_make(project)
+        elif options["file"]:
+            try:
+                signing_key_set(project, read_secret(options["file"]))
+            except InvalidValue as problem:
+                raise CommandError(str(problem)) from None
+        elif options["remove"] and not signing_key_remove(project):
+            raise CommandError(f"{project.name} has no signing key.")
+        key = signing_key(project)
+        if key is None:
+            self.stdout.write(f"Tags of {project.name} are not signed.")
+        else:
+            self.stdout.write(f"Tags of {project.name} are signed with {key.fingerprint}.")
+        if lines := allowed_signers(project):
+            self.stdout.write(f"For the file that gpg.ssh.allowedSignersFile names:\n{lines.rstrip()}")
+
     def _remove(self, options: dict[str, Any]) -> None:
         project = find_project(options["name"])
         if not options["yes"]:
@@ -124,6 +156,14 @@ def find_project(name: str) -> Project:
         known = ", ".join(Project.objects.values_list("slug", flat=True)[:20]) or "none yet"
         raise CommandError(f"There is no project called {name}. Tracked: {known}.")
     return project
+
+
+def read_secret(path: str) -> str:
+    """What a file, or standard input for `-`, holds. Raises `CommandError`; no secret is ever an argument."""
+    try:
+        return sys.stdin.read() if path == "-" else Path(path).read_text("utf-8")
+    except (OSError, UnicodeError) as problem:
+        raise CommandError(f"{path} cannot be read: {getattr(problem, 'strerror', None) or 'it is no text'}.") from None
 
 
 def read_policy(text: str) -> dict[str, Any]:

@@ -258,4 +258,4 @@ def _behind(finish: _Finish, base: ReleaseBase) -> PlanRefused:
 
 def _write_tag(finish: _Finish, work: Changes, commit: str) -> str:
     message = f"{finish.tag}\n\n{finish.message}"
-    return work.write_tag(finish.tag, commit, message, finish.planning.person)
+    return work.write_tag(finish.tag, commit, message, finish.planning.person, finish.planning.signer)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from releases.git.commits import Person
+from releases.git.signing import Signer
 from releases.git.values import BranchName, Sha, TagName, shown
 from releases.operations.plan import PlanRefused
 from releases.policies.flow import FlowPolicy
@@ -30,6 +31,8 @@ class Planning:
     person: Person
     """Who asked, and when: author or committer of everything that is written."""
     project_pk: int
+    signer: Signer | None = None
+    """The project's signing key, for what writes a tag."""
 
     # --- what was asked for; each raises InvalidValue or PlanRefused --------------------------------------------------
 
