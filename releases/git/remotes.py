@@ -12,7 +12,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -218,6 +218,17 @@ class RemotePolicy:
             raise UrlNotAllowed("Plain http is not fetched from, since anybody on the way could change it. Use https.")
         url = str(RemoteUrl.parse(text))
         return Checked(url, remote.protocol, remote.host, remote.port, tuple(addresses))
+
+    def check_host(self, host: str, protocol: str = "https") -> list[str]:
+        """The addresses under which this host may be asked now, by the same rules; the caller connects to no other.
+
+        Raises UrlNotAllowed and Unreachable with a sentence.
+        """
+        _check_host(host)
+        addresses = replace(self, through_proxy=False)._check_addresses(Remote(protocol, "/", host))
+        if protocol == "http" and not (self.operator or self._named(host, addresses)):
+            raise UrlNotAllowed("Plain http is not asked, since anybody on the way could change the answer. Use https.")
+        return addresses
 
     def _check_addresses(self, remote: Remote) -> list[str]:
         if self.operator and remote.protocol == "ssh":

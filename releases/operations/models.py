@@ -17,6 +17,7 @@ class Operation(models.Model):
         CLEAN_UP = "clean-up", "Delete the branch"
         REVERT = "revert", "Revert"
         REAPPLY = "re-apply", "Re-apply"
+        TAG = "tag", "Tag a release"
 
     class State(models.TextChoices):
         QUEUED = "queued", "Waiting"

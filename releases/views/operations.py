@@ -72,6 +72,7 @@ class ShownOperation:
             Operation.Kind.CUT: f"Cut {branch}", Operation.Kind.FINISH: f"Finish as {tag}",
             Operation.Kind.MERGE_BACK: f"Merge back into {target}", Operation.Kind.CLEAN_UP: f"Delete {branch}",
             Operation.Kind.REVERT: f"Revert on {branch}", Operation.Kind.REAPPLY: f"Re-apply on {branch}",
+            Operation.Kind.TAG: f"Tag {str(params.get('head') or '')[:9]} of {branch}",
         }  # fmt: skip
         return named[kind]
 
@@ -212,5 +213,5 @@ def cancel(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
 def _check_finish(request: HttpRequest, operation: Operation) -> None:
     """Finishing is for release managers, also the second time."""
-    if operation.kind == Operation.Kind.FINISH:
+    if operation.kind in (Operation.Kind.FINISH, Operation.Kind.TAG):
         get_project(request, operation.project.slug, Act.RELEASE)

@@ -74,7 +74,10 @@ class Environment(models.Model):
     seen = models.CharField(max_length=250, blank=True, help_text="The revision or version that the probe named.")
     seen_at = models.DateTimeField(null=True, blank=True)
     healthy = models.BooleanField(null=True, blank=True)
-    probe_error = models.TextField(blank=True, help_text="Why it could not be asked; a sentence.")
+    probe_error = models.TextField(blank=True, help_text="Why it could not be asked, or is not well; a sentence.")
+    bad_probes = models.PositiveSmallIntegerField(
+        default=0, help_text="Answers in a row that were bad: none, not well, or another revision than was deployed."
+    )
     unwell_since = models.DateTimeField(null=True, blank=True)
     drift_since = models.DateTimeField(null=True, blank=True, help_text="Runs something else than was deployed.")
 

@@ -15,6 +15,7 @@ from .cut import plan_cut
 from .finish import plan_finish
 from .merge_back import plan_merge_back
 from .planning import Planning
+from .tag import plan_tag
 from .undo import plan_reapply, plan_revert
 
 Planner = Callable[[Planning], Plan | Nothing | Conflicted]
@@ -38,6 +39,7 @@ PLANNERS: Mapping[str, Planner] = {
     "finish": _named(plan_finish),
     "merge-back": _named(plan_merge_back),
     "clean-up": _named(plan_clean_up),
+    "tag": _named(plan_tag),
     "revert": _named(plan_revert),
     "re-apply": _named(plan_reapply),
 }
