@@ -105,6 +105,11 @@ def place(stages: Sequence[Stage], current: str) -> int:
 
 
 def since(stages: Sequence[Stage], current: str, opened: datetime) -> timedelta:
-    """How long it has been at the current step: since the last one that was reached."""
+    """How long it has been at the current step: since the last one that was reached, or without any since `opened`.
+
+    A ticket may have been opened long after its fix went out: what has waited since then has waited no shorter.
+    """
     reached = [moment for stage in stages if stage.state is StageState.DONE and (moment := moment_of(stage.at))]
-    return timezone.now() - max([opened, *reached])
+    if current == StageKey.TRIAGE:
+        return timezone.now() - opened
+    return timezone.now() - max(reached, default=opened)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from releases.hotfixes.stages import NOT_TRACKED, Stage, StageKey, StageState
 from releases.templatetags.hotfixes import meter, told
@@ -44,3 +47,13 @@ def test_an_owed_step_does_not_say_it_twice() -> None:
         "owed to develop"
     ]
     assert steps.step(Stage(StageKey.REVIEW, StageState.WAITING, detail="0 of 1")).below == ["waiting", "0 of 1"]
+
+
+def test_what_waited_before_its_ticket_was_opened_has_waited_no_shorter() -> None:
+    opened = timezone.now()
+    live = Stage(StageKey.PRODUCTION, StageState.DONE, at=(opened - timedelta(days=2)).timestamp())
+    owed = Stage(StageKey.MERGE_BACK, StageState.OWED)
+    asked = Stage(StageKey.TRIAGE, StageState.WAITING)
+    assert steps.since([live, owed], StageKey.MERGE_BACK, opened) > timedelta(days=1, hours=23)
+    assert steps.since([asked, live], StageKey.TRIAGE, opened) < timedelta(hours=1)
+    assert steps.since([owed], StageKey.MERGE_BACK, opened) < timedelta(hours=1)
