@@ -1,0 +1,380 @@
+"""The guardian of one command: starts it, watches its limits, ends all that came of it, and says how it went.
+
+Run by itself (`python -I -S`, standard library only, so that it starts in a few milliseconds), never inside a worker.
+It is the *subreaper* of everything that the command starts: a process that forks away becomes its child, so that the
+tree is known to be empty when there is no child left. Over one socket it gets the job, and later the order to end it;
+when the socket closes the worker is gone, and the guardian ends everything by itself.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+SHELL = ("/bin/sh", "-e", "-c")
+LOOK_EVERY = 0.5
+"""Seconds between two looks at processor time and folder."""
+WALK_SLICE = 2000
+"""Entries of the folder that are counted before orders are looked for again."""
+INODE = 256
+"""Bytes that an entry costs besides its blocks, so that empty files count."""
+UNENDABLE = 20.0
+"""Seconds after which processes that cannot be ended (stuck in the kernel) are left and counted."""
+NOT_STARTED = 127
+IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE, signal.SIGXFSZ)
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Order(NamedTuple):
+    """What the worker asks for; times in seconds, sizes in bytes, 0 for no limit."""
+
+    command: str
+    folder: str
+    measured: str
+    """The folder whose size counts."""
+    timeout: float
+    cpu: float
+    max_size: int
+    grace: float
+    """Between asking to end and ending by force."""
+    left_grace: float
+    """The same for what a command that ended left behind."""
+    env: dict[str, str]
+
+    def packed(self) -> bytes:
+        """For the socket: a length, then fields between zero bytes. Raises ValueError when one holds a zero byte."""
+        fields = [*(str(field) for field in self[:-1]), *(f"{name}={value}" for name, value in self.env.items())]
+        if any("\0" in field for field in fields):
+            raise ValueError("a command, folder or variable holds a NUL byte")
+        body = "\0".join(fields).encode("utf-8", "surrogateescape")
+        return b"%d\n%b" % (len(body), body)
+
+    @classmethod
+    def unpacked(cls, body: bytes) -> Order:
+        """The other way round."""
+        fields = body.decode("utf-8", "surrogateescape").split("\0")
+        command, folder, measured, timeout, cpu, max_size, grace, left_grace = fields[:8]
+        env = dict(field.split("=", 1) for field in fields[8:])
+        limits = float(timeout), float(cpu), int(max_size), float(grace), float(left_grace)
+        return cls(command, folder, measured, *limits, env)
+
+
+class Stat(NamedTuple):
+    """What the kernel says of one process."""
+
+    pid: int
+    state: str
+    parent: int
+    session: int
+    ticks: int
+    """Processor time of its own and of those that it waited for."""
+    began: int
+
+
+def stat_of(pid: int) -> Stat | None:
+    """None when there is no such process (any more)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as handle:
+            # The command's name may hold spaces and brackets: fields are counted after its last bracket.
+            fields = handle.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    if len(fields) < 20:
+        return None
+    ticks = sum(int(field) for field in fields[11:15])
+    return Stat(pid, fields[0].decode(), int(fields[1]), int(fields[3]), ticks, int(fields[19]))
+
+
+def processes() -> list[Stat]:
+    """All of this machine, as far as they can be seen; empty where there is no /proc."""
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return []
+    found = (stat_of(int(name)) for name in names if name.isdigit())
+    return [stat for stat in found if stat is not None]
+
+
+def below(roots: set[int], everything: list[Stat]) -> list[Stat]:
+    """All that descend from `roots`, without these."""
+    children: dict[int, list[Stat]] = {}
+    for stat in everything:
+        children.setdefault(stat.parent, []).append(stat)
+    found: list[Stat] = []
+    front = list(roots)
+    while front:
+        for stat in children.get(front.pop(), ()):
+            if stat.pid not in roots:
+                found.append(stat)
+                front.append(stat.pid)
+    return found
+
+
+def folder_size(folder: str) -> Iterator[int]:
+    """Bytes on disk below a folder, counted on and on; gives way now and then, the last value is the whole."""
+    total = seen = 0
+    linked: set[tuple[int, int]] = set()
+    folders = [folder]
+    while folders:
+        try:
+            entries = os.scandir(folders.pop())
+        except OSError:
+            continue
+        with entries:
+            for entry in entries:
+                try:
+                    stat = entry.stat(follow_symlinks=False)
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                except OSError:
+                    continue
+                if stat.st_nlink == 1 or (stat.st_dev, stat.st_ino) not in linked:
+                    total += stat.st_blocks * 512 + INODE
+                    if stat.st_nlink > 1:
+                        linked.add((stat.st_dev, stat.st_ino))
+                seen += 1
+                if seen % WALK_SLICE == 0:
+                    yield total
+    yield total
+
+
+class Guardian:
+    """Watches one command from its start to the end of the last process that came of it."""
+
+    def __init__(self, channel: int, order: Order) -> None:
+        self.channel = channel
+        self.order = order
+        self.child = 0
+        self.status: int | None = None
+        """Of the command itself, once it has ended."""
+        self.childless = False
+        self._woken, self._wake = os.pipe()
+        os.set_blocking(self._woken, False)
+        os.set_blocking(self._wake, False)
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._poll = select.poll()
+        self._poll.register(channel, select.POLLIN)
+        self._poll.register(self._woken, select.POLLIN)
+        self._next_look = 0.0
+        self._walk: Iterator[int] | None = None
+        self._walk_began = 0.0
+
+    def run(self) -> str:
+        """Start, watch, end; gives the report as `name=value` words."""
+        failed = self._start()
+        if failed:
+            return f"how=failed code={NOT_STARTED} signal=0 cpu=0 left=0 stuck=0 why={failed}"
+        reason = self._watch()
+        left = 0 if reason else self._count()
+        stuck = self._end(self.order.grace if reason else self.order.left_grace)
+        code, number = _told(self.status)
+        how = reason or ("signal" if number else "exited")
+        cpu = sum(os.times()[2:4])
+        return f"how={how} code={code} signal={number} cpu={cpu:.2f} left={left} stuck={stuck} why="
+
+    def _start(self) -> str:
+        """Start the command in a session of its own; a word on why it could not be, or nothing."""
+        listen, tell = os.pipe()
+        guardian = os.getpid()
+        self.child = os.fork()
+        if self.child == 0:
+            try:
+                self._become(guardian)
+            except BaseException as error:
+                os.write(tell, str(error).encode()[:500])
+            os._exit(NOT_STARTED)
+        os.close(tell)
+        said = os.read(listen, 500)
+        os.close(listen)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(nothing, number)  # The command alone holds the pipe of its output.
+        os.close(nothing)
+        return said.decode(errors="replace")
+
+    def _become(self, guardian: int) -> None:
+        signal.set_wakeup_fd(-1)
+        for number in (*IGNORED, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        os.setsid()
+        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != guardian:
+            os._exit(NOT_STARTED)  # It was killed before the line above; nobody would watch.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # A core file would hold the secrets.
+        os.umask(0o022)
+        os.chdir(self.order.folder)
+        os.execve(SHELL[0], [*SHELL, self.order.command], self.order.env)  # noqa: S606 - SHELL is a shell
+
+    def _watch(self) -> str:
+        """Until the command ends (nothing is given), or must be ended: why."""
+        deadline = time.monotonic() + self.order.timeout if self.order.timeout else None
+        while True:
+            wait = self._wait_for(deadline)
+            ready = {descriptor for descriptor, _event in self._poll.poll(wait * 1000)}
+            self._reap()
+            if self.status is not None:
+                return ""
+            if self.channel in ready:
+                return self._order_to_end()
+            if deadline is not None and time.monotonic() >= deadline:
+                return "timeout"
+            reason = self._look()
+            if reason:
+                return reason
+
+    def _wait_for(self, deadline: float | None) -> float:
+        """Seconds until something is to be looked at."""
+        if self._walk is not None:
+            return 0.0
+        limited = self.order.cpu or self.order.max_size
+        waits = [60.0, *([self._next_look - time.monotonic()] if limited else [])]
+        if deadline is not None:
+            waits.append(deadline - time.monotonic())
+        return max(0.0, min(waits))
+
+    def _order_to_end(self) -> str:
+        try:
+            said = os.read(self.channel, 100)
+        except OSError:
+            said = b""
+        return said.decode(errors="replace").strip() or "lost"
+
+    def _look(self) -> str:
+        """Processor time and folder against their limits; a walk through a large folder goes on at the next look."""
+        now = time.monotonic()
+        if self._walk is not None:
+            size = next(self._walk, None)
+            if size is None:
+                self._walk = None
+                self._next_look = now + max(LOOK_EVERY, 10 * (now - self._walk_began))
+            elif size > self.order.max_size:
+                return "size"
+        elif now >= self._next_look:
+            if self.order.cpu and self._cpu() > self.order.cpu:
+                return "cpu"
+            self._next_look = now + LOOK_EVERY
+            if self.order.max_size:
+                self._walk, self._walk_began = folder_size(self.order.measured), now
+        return ""
+
+    def _cpu(self) -> float:
+        """Seconds of all processes: those that ended and were waited for, and those that live."""
+        living = sum(stat.ticks for stat in below({os.getpid()}, processes())) / _TICKS
+        return float(sum(os.times()[2:4])) + living
+
+    def _count(self) -> int:
+        return sum(stat.state not in "ZX" for stat in below({os.getpid()}, processes()))
+
+    def _reap(self) -> None:
+        """Take note of every child that ended."""
+        try:
+            os.read(self._woken, 4096)
+        except BlockingIOError:
+            pass
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                self.childless = True
+                return
+            if pid == 0:
+                return
+            if pid == self.child:
+                self.status = status
+
+    def _end(self, grace: float) -> int:
+        """Ask all to end, then force them; how many could not be ended."""
+        self._reap()
+        self._send(signal.SIGTERM)
+        self._send(signal.SIGCONT)  # One that is stopped could not take the first.
+        self._wait_childless(grace)
+        until = time.monotonic() + UNENDABLE
+        while not self.childless and time.monotonic() < until:
+            self._send(signal.SIGKILL)
+            self._wait_childless(0.05)
+        return 0 if self.childless else max(1, self._count())
+
+    def _send(self, number: signal.Signals) -> None:
+        if self.childless:
+            return
+        pids = {stat.pid for stat in below({os.getpid()}, processes())}
+        if self.status is None:
+            pids.add(self.child)
+            if not os.path.isdir("/proc/self"):
+                pids.add(-self.child)  # Without the kernel's list, at least its process group.
+        for pid in pids:
+            try:
+                os.kill(pid, number)
+            except (ProcessLookupError, PermissionError):
+                pass
+
+    def _wait_childless(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        poll = select.poll()
+        poll.register(self._woken, select.POLLIN)
+        while not self.childless and time.monotonic() < until:
+            poll.poll(min(0.1, max(0.0, until - time.monotonic())) * 1000)
+            self._reap()
+
+
+def _told(status: int | None) -> tuple[int, int]:
+    """Exit code and signal."""
+    if status is None:
+        return 0, 0
+    if os.WIFSIGNALED(status):
+        return 0, os.WTERMSIG(status)
+    return os.WEXITSTATUS(status), 0
+
+
+def _prctl(option: int, value: int) -> bool:
+    """Ask the kernel (Linux only)."""
+    try:
+        return bool(ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0)
+    except (OSError, AttributeError):
+        return False
+
+
+def _received(channel: int) -> Order | None:
+    """The order; None when the worker went away before it was told."""
+    data = b""
+    while b"\n" not in data:
+        more = os.read(channel, 1 << 16)
+        if not more:
+            return None
+        data += more
+    length, _, body = data.partition(b"\n")
+    while len(body) < int(length):
+        more = os.read(channel, 1 << 16)
+        if not more:
+            return None
+        body += more
+    return Order.unpacked(body)
+
+
+def main(channel: int) -> None:
+    """Take an order from the socket, carry it out, report."""
+    os.set_inheritable(channel, False)
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    order = _received(channel)
+    if order is None:
+        return
+    report = Guardian(channel, order).run()
+    try:
+        os.write(channel, report.encode() + b"\n")
+    except OSError:
+        pass  # The worker is gone; there is nobody to tell.
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
