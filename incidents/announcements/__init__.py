@@ -1,0 +1,1 @@
+"""What is told to whom: channels, an outbox, and delivery that loses nothing."""
