@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('releases', '0011_first'),
+        ('releases', '0007_deploys'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
