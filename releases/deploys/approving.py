@@ -218,7 +218,7 @@ def run_hold(pk: int) -> Run:
 
 
 def _must_be_open(row: Run, now: datetime) -> None:
-    if row.state != Run.State.ASKED:
+    if row.state not in WAITING or (row.state == Run.State.QUEUED and quorum(row, now).reached):
         raise DeployRefused("over", f"This request is {row.get_state_display().lower()}; nobody is asked any more.")
     if row.expires_at is not None and row.expires_at <= now:
         raise DeployRefused("expired", "This request has expired; it has to be asked for again.")

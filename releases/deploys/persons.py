@@ -10,6 +10,7 @@ from releases.hotfixes.reviewing import is_author
 from releases.operations.models import Operation
 from releases.projects.models import Project
 
+from .delta import AuthorsUnknown, writers_of
 from .errors import DeployRefused
 from .models import Approval, Environment, Run
 
@@ -79,7 +80,11 @@ def breaking_refused(run: Run, person: Any) -> DeployRefused | None:
 
 
 def own_work(run: Run, person: Any) -> str:
-    """In what way the run is this person's own, as a sentence; empty when it is not."""
+    """In what way the run is this person's own, as a sentence; empty when it is not.
+
+    Their own is what they asked for, tagged, cut or finished, and all that they wrote or committed last. Where git
+    cannot tell who wrote it, nobody is taken for somebody else.
+    """
     if run.asked_by_id is not None and run.asked_by_id == person.pk:
         return "You asked for it; somebody else approves."
     release = run.release
@@ -87,7 +92,11 @@ def own_work(run: Run, person: Any) -> str:
         return f"You tagged {run.tag}; somebody else approves."
     if _pushed(run, person):
         return f"You made {run.tag} through the dashboard; somebody else approves."
-    return ""
+    try:
+        wrote = is_author(person, writers_of(run))
+    except AuthorsUnknown as unknown:
+        return f"{unknown} Nobody approves until that is known: it may be their own work."
+    return f"You wrote some of {run.tag}; somebody else approves." if wrote else ""
 
 
 def _pushed(run: Run, person: Any) -> bool:

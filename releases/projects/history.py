@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from releases.git import spans
 from releases.git.errors import GitError
 from releases.git.page_reads import CommitInfo, Contributor, FileCount, PageReads
 
@@ -169,11 +170,42 @@ class History:
         key = ("files", since, until)
         return self.ask(lambda: remembered(key, lambda: reads.files(since, until), lambda pair: _many(pair[0])))
 
+    def people(self, since: str, until: str) -> spans.People | None:
+        """Everybody who wrote what `until` has and `since` (empty: nothing) has not; nobody is left out."""
+        git_dir = self.git_dir
+        if git_dir is None:
+            return None
+        key = ("people", since, until)
+        return self.ask(
+            lambda: remembered(
+                key,
+                lambda: spans.people(git_dir, since, until, timeout=self._left()),
+                lambda p: _many(tuple(p.authors)),
+            )
+        )
+
+    def all_files(self, since: str, until: str) -> tuple[FileCount, ...] | None:
+        """Every file that differs between two commits (`since` empty: from nothing)."""
+        git_dir = self.git_dir
+        if git_dir is None:
+            return None
+        key = ("all-files", since, until)
+        return self.ask(
+            lambda: remembered(key, lambda: spans.files(git_dir, since, until, timeout=self._left()), _many)
+        )
+
+    def counts(self, first: str, second: str) -> tuple[int, int] | None:
+        """How many commits only the first has, and how many only the second."""
+        reads = self._reads
+        if reads is None:
+            return None
+        return self.ask(lambda: remembered(("counts", first, second), lambda: reads.counts(first, second)))
+
     def compare(self, first: str, second: str, skip: int = 0, limit: int = 50) -> Comparison | None:
         reads = self._reads
         if reads is None:
             return None
-        counts = self.ask(lambda: remembered(("counts", first, second), lambda: reads.counts(first, second)))
+        counts = self.counts(first, second)
         commits, files = self.log(first, second, skip, limit), self.files(first, second)
         people = self.contributors(first, second)
         if counts is None or commits is None or files is None or people is None:
