@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from . import runner
@@ -61,7 +62,8 @@ def lay_over(folder: Path, base: str, commit: str, wanted: Callable[[str], bool]
     kept = [path for state, path in chosen if state != b"D"]
     for state, path in chosen:
         if state == b"D":
-            (folder / path).unlink(missing_ok=True)
+            with suppress(FileNotFoundError, IsADirectoryError):  # A submodule is a folder, and empty.
+                (folder / path).unlink()
     if kept:
         listed = b"".join(os.fsencode(path) + b"\0" for path in kept)
         runner.run(

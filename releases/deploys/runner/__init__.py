@@ -1,8 +1,7 @@
 """Carrying out commands: processes, limits, folders, artifacts, masking, the log's writer. Knows no state machine."""
 
-from ..errors import RunLost
 from .artifacts import Kept
-from .errors import ArtifactRefused
+from .errors import ArtifactRefused, RunLost
 from .execution import Ended, Job, execute
 from .logs import LogWriter, run_topic
 from .marks import orphans_end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import select
 import signal
@@ -29,7 +30,7 @@ GRACE = 5.0
 """Seconds between asking a command to end and ending it by force."""
 LEFT_GRACE = 1.0
 """The same for processes that it left behind when it ended."""
-ASK_EVERY = 0.4
+ASK_EVERY = 0.3
 """Seconds between two questions whether to stop."""
 TICK = 0.1
 """The sink hears at least this often (with nothing, when nothing came), so that it can bring out what it holds."""
@@ -51,7 +52,7 @@ class Job:
     command: str
     """Lines for /bin/sh; the first that fails ends it."""
     folder: Path
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)
     timeout: float
     silence: float
     """Ended when nothing is printed for this long."""
@@ -61,7 +62,7 @@ class Job:
     """Of `measured`."""
     marker: str
     """`<run pk>:<fence>`: by it all processes of the command are found, whatever they do."""
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Name → value: they come to the command as variables, and out again as asterisks."""
     measured: Path | None = None
     """The folder whose size counts; `folder` by default."""
@@ -164,8 +165,13 @@ class _Guarded:
         finally:
             os.close(self._out)
 
+    @property
+    def _slack(self) -> float:
+        """Seconds that the guardian has to end everything; after that something is wrong with itself."""
+        return self.job.grace + guardian.UNENDABLE + REPORT_WAIT
+
     def _wait_for_guardian(self) -> None:
-        until = time.monotonic() + self.job.grace + guardian.UNENDABLE + REPORT_WAIT
+        until = time.monotonic() + self._slack
         while self._process.poll() is None and time.monotonic() < until:
             with suppress(BlockingIOError):
                 os.read(self._out, READ)  # Nobody may wait for a reader while it is to end.
@@ -181,6 +187,7 @@ class _Guarded:
         poll.register(self._out, select.POLLIN)
         poll.register(self._ours, select.POLLIN)
         asked = heard = time.monotonic()
+        overdue = heard + self.job.timeout + self._slack if self.job.timeout else math.inf
         reason = ""
         while True:
             ready = {descriptor for descriptor, _event in poll.poll(TICK * 1000)}
@@ -201,12 +208,17 @@ class _Guarded:
                 report = self._reported()
                 self._drain(sink)
                 return report
-            if not reason and now - asked >= ASK_EVERY:
-                reason, asked = stop(), now
-            if not reason and self.job.silence and now - heard >= self.job.silence:
-                reason = "silent"
-            if reason:
-                self._tell(reason)
+            if now >= overdue:
+                self._process.kill()  # It does not answer: a command may have stopped it.
+                return {}
+            if not reason:
+                if now - asked >= ASK_EVERY:
+                    reason, asked = stop(), now
+                if not reason and self.job.silence and now - heard >= self.job.silence:
+                    reason = "silent"
+                if reason:
+                    self._tell(reason)
+                    overdue = min(overdue, now + self._slack)
 
     def _tell(self, reason: str) -> None:
         with suppress(OSError):
@@ -275,5 +287,5 @@ def _left(left: int, stuck: int) -> list[str]:
         which = "A process that it left running was" if left == 1 else f"{left} processes that it left running were"
         notes.append(f"{which} ended.")
     if stuck:
-        notes.append(f"{stuck} of its processes cannot be ended: they are stuck in the kernel.")
+        notes.append(f"{stuck} of its processes could not be ended: stuck in the kernel, or another account's.")
     return notes

@@ -49,6 +49,9 @@ class Order(NamedTuple):
     """The same for what a command that ended left behind."""
     env: dict[str, str]
 
+    def __repr__(self) -> str:
+        return f"Order({self.command!r})"  # Not the variables: secrets are among them.
+
     def packed(self) -> bytes:
         """For the socket: a length, then fields between zero bytes. Raises ValueError when one holds a zero byte."""
         fields = [*(str(field) for field in self[:-1]), *(f"{name}={value}" for name, value in self.env.items())]
@@ -190,7 +193,8 @@ class Guardian:
             try:
                 self._become(guardian)
             except BaseException as error:
-                os.write(tell, str(error).encode()[:500])
+                said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+                os.write(tell, said.encode(errors="replace")[:500])
             os._exit(NOT_STARTED)
         os.close(tell)
         said = os.read(listen, 500)
@@ -374,6 +378,7 @@ def main(channel: int) -> None:
         os.write(channel, report.encode() + b"\n")
     except OSError:
         pass  # The worker is gone; there is nobody to tell.
+    os._exit(0)  # Nothing is left to tidy up, and somebody waits.
 
 
 if __name__ == "__main__":

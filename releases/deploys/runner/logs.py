@@ -13,8 +13,8 @@ from django.db import DatabaseError, connection, transaction
 
 from releases import live
 
-from ..errors import RunLost
-from ..models import LogChunk, Run, Step
+from ..models import LogChunk, Run
+from .errors import RunLost
 from .lines import LONGEST_LINE, char_start, chunks, clean
 from .masking import Mask
 
@@ -65,7 +65,6 @@ class LogWriter:
         self._tail_size = tail
         self._due = 0.0
         self._quiet_until = 0.0
-        self._named_first = False
 
     def __enter__(self) -> Self:
         return self
@@ -170,10 +169,8 @@ class LogWriter:
             if not self._held.update(log_chunks=sequence, log_lines=line - 1, log_bytes=size):
                 raise RunLost(f"run {self.run_pk} was taken away")
             LogChunk.objects.bulk_create(rows)
-            if not self._named_first:
-                Step.objects.filter(run=self.run_pk, index=self.step, first_line=0).update(first_line=self._lines + 1)
             transaction.on_commit(self._tell, robust=True)
-        self._chunks, self._lines, self._bytes, self._named_first = sequence, line - 1, size, True
+        self._chunks, self._lines, self._bytes = sequence, line - 1, size
 
     def _tell(self) -> None:
         """Tell open pages; when the broker is away, not again for a while."""
