@@ -16,6 +16,11 @@ MAX_PATCH = 2 << 20
 MAX_FILES = 300
 """Files of a comparison that a page lists."""
 MAX_CONTRIBUTORS = 100
+EMPTY_TREES = {
+    40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
+"""The folder with nothing in it, by the length of an object id; git knows it without having it."""
 _MAX_TEXT = 8 << 20
 _FIELDS = ("%H", "%P", "%an", "%ae", "%at", "%ct", "%s")
 _FORMAT = "--format=tformat:" + "".join(f"{field}%x00" for field in _FIELDS)
@@ -79,6 +84,17 @@ class PageReads:
         pinned = [option for option in DIFF if option != "--no-renames"]
         args = ["show", "--format=", "--root", "-p", "-M", merges, *pinned, "--end-of-options", Sha.parse(sha)]
         with runner.stream(args, git_dir=self._git_dir, timeout=self._left()) as flow:
+            data = flow.read(MAX_PATCH)
+        return data.decode("utf-8", "replace")
+
+    def change(self, since: str, until: str) -> str:
+        """The patch from one commit to another (`since` empty: from nothing). Cut when too large."""
+        pinned = [option for option in DIFF if option != "--no-renames"]
+        end = Sha.parse(until)
+        start = Sha.parse(since) if since else EMPTY_TREES[len(end)]
+        with runner.stream(
+            ["diff", "-p", "-M", *pinned, "--end-of-options", start, end], git_dir=self._git_dir, timeout=self._left()
+        ) as flow:
             data = flow.read(MAX_PATCH)
         return data.decode("utf-8", "replace")
 

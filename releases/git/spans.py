@@ -13,16 +13,11 @@ from pathlib import Path
 from . import runner
 from .errors import GitError, TooLarge
 from .objects import DIFF
-from .page_reads import FileCount
+from .page_reads import EMPTY_TREES, FileCount
 from .values import Sha
 
 MAX_COMMITS = 500_000
 MAX_FILES = 200_000
-EMPTY_TREES = {
-    40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-    64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
-}
-"""The folder with nothing in it, by the length of an object id; git knows it without having it."""
 _FORMAT = "%an%x00%ae%x00%aN%x00%aE%x00%at%x00%(trailers:key=Co-authored-by,valueonly,unfold,separator=%x1f)"
 _FIELDS = 6
 

@@ -124,6 +124,15 @@ class History:
         text = self.patch_text(sha, evil)
         return None if text is None else read_patch(text, max_lines=max_lines)
 
+    def change(self, since: str, until: str, max_lines: int = 400) -> Patch | None:
+        """What differs between two commits, file by file; `since` empty: from nothing."""
+        reads = self._reads
+        if reads is None:
+            return None
+        key = ("change", since, until)
+        text = self.ask(lambda: remembered(key, lambda: reads.change(since, until), size=lambda text: len(text)))
+        return None if text is None else read_patch(text, max_lines=max_lines)
+
     def difference(self, sha: str, counterpart: str) -> Difference | None:
         """How the patch of a fix's commit and that of its counterpart differ."""
 

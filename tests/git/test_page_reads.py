@@ -84,6 +84,19 @@ def test_patch_of_a_merge_is_what_it_brought(repo: Repo) -> None:
     assert reads(repo).patch(merged, evil=True) == ""
 
 
+def test_the_change_between_two_commits_and_from_nothing(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = repo.commit({"a": "1\n", "b": "x\n"}, "First")
+    second = repo.commit({"a": "2\n"}, "Second")
+    between = reads(repo).change(first, second)
+    assert "-1\n+2\n" in between
+    assert "b/b" not in between
+    assert "+x\n" in reads(repo).change("", first)
+    monkeypatch.setattr(page_reads, "MAX_PATCH", 20)
+    assert len(reads(repo).change(first, second)) == 20
+    with pytest.raises(InvalidValue):
+        reads(repo).change("--output=/tmp/x", second)
+
+
 def test_first_commit_and_large_patches_can_be_read(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     first = repo.log("main")[-1]
     assert "new file mode" in reads(repo).patch(first)
