@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from . import heartbeat
 
-NEEDED_QUEUES = frozenset({settings.CELERY_TASK_DEFAULT_QUEUE, "git"})
+NEEDED_QUEUES = frozenset({settings.CELERY_TASK_DEFAULT_QUEUE, "git", "deploy"})
 
 
 class NotReady(Exception):

@@ -16,6 +16,7 @@ __all__ = [
     "LANGUAGE_CODE",
     "MIDDLEWARE",
     "PORT",
+    "PUBLIC_URL",
     "ROOT_URLCONF",
     "STATICFILES_DIRS",
     "STATIC_ROOT",
@@ -27,6 +28,11 @@ __all__ = [
     "USE_TZ",
     "WSGI_APPLICATION",
 ]  # fmt: skip
+
+PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://{HOST}:{PORT}").rstrip("/")
+"""Where people, and jobs that answer by a callback, reach the dashboard."""
+if not PUBLIC_URL.startswith(("http://", "https://")):
+    sys.exit("PUBLIC_URL must begin with http:// or https://.")
 
 INSTALLED_APPS = [
     "hotfixdash.accounts",

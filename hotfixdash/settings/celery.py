@@ -27,6 +27,7 @@ __all__ = [
     "CELERY_WORKER_HIJACK_ROOT_LOGGER",
     "CELERY_WORKER_PREFETCH_MULTIPLIER",
     "CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT",
+    "DEPLOY_WORKER_PROCESSES",
     "GIT_WORKER_PROCESSES",
     "REDIS_URL",
 ]  # fmt: skip
@@ -56,10 +57,13 @@ CELERY_TASK_SOFT_TIME_LIMIT = 3540
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}
 GIT_WORKER_PROCESSES = number("GIT_WORKER_PROCESSES", 2, least=1)
 """How many projects `manage.py serve` looks at at the same time."""
+DEPLOY_WORKER_PROCESSES = number("DEPLOY_WORKER_PROCESSES", 2, least=1)
+"""How many builds and deployments `manage.py serve` carries out at the same time."""
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "releases.tasks.fetch_project": {"queue": "git"},
     "releases.tasks.run_operation": {"queue": "git"},
+    "releases.tasks.run_steps": {"queue": "deploy"},
 }
 # The visibility timeout stands above the hard limit: below it a slow task would run twice.
 CELERY_BROKER_TRANSPORT_OPTIONS = {

@@ -27,6 +27,8 @@ class Program:
     """Its output is shown only when it fails."""
     ready: Callable[[], bool] | None = None
     """Waits until it can be used; False when that took too long."""
+    needed: Callable[[], bool] = lambda: True
+    """Asked before the first start, and then again and again until it says yes."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Setup:
     """No REDIS_URL is set: the broker is one of the programs."""
     data_dir: Path
     git_processes: int = 2
+    deploy_processes: int = 2
 
 
 def broker(setup: Setup) -> Program:
@@ -87,7 +90,16 @@ def web(setup: Setup) -> Program:
     return Program("web", lambda: command, stop_rank=0, grace_seconds=3.0)
 
 
+def demo_apps(setup: Setup) -> Program:
+    """Keeps the demo's applications running, as soon as the demo has any."""
+    folder = setup.data_dir / "demo" / "apps"
+    ship = [sys.executable, "manage.py", "demo", "--ship"]
+    command = [sys.executable, "-m", "releases.demo.app_host", str(folder), *ship]
+    return Program("apps", lambda: command, stop_rank=1, grace_seconds=4.0, needed=folder.is_dir)
+
+
 def programs(setup: Setup) -> list[Program]:
     """All that one installation needs, in the order of starting."""
     chain = [broker(setup)] if setup.embedded else []
-    return [*chain, web(setup), worker("default", 1), worker("git", setup.git_processes), beat()]
+    workers = [worker("default", 1), worker("git", setup.git_processes), worker("deploy", setup.deploy_processes)]
+    return [*chain, web(setup), *workers, beat(), demo_apps(setup)]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from .runner.errors import RunLost
+
+__all__ = ["DeployRefused", "RunLost"]
+
 
 class DeployRefused(Exception):
     """A person or a program asked for what cannot be done now; `sentence` is for people, `code` for programs."""
@@ -10,7 +14,3 @@ class DeployRefused(Exception):
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence
-
-
-class RunLost(Exception):
-    """This worker no longer holds the run; it must write nothing more, and its commands must end."""

@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(settings.BASE_DIR)
 BIN = Path(sys.executable).parent
-WANTED = {"web", "events", "worker-git", "worker-deploy", "beat", "postgres", "redis"}
+WANTED = {"web", "events", "worker", "worker-git", "worker-deploy", "beat", "postgres", "redis"}
 
 
 def compose() -> dict[str, Any]:

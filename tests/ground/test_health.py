@@ -51,7 +51,7 @@ def test_probes_are_not_sent_elsewhere_behind_tls(client: Client, settings: Any,
 def test_ready_when_all_answer(client: Client, broker: Broker) -> None:
     forget_workers(broker)
     show_worker(broker, "default")
-    show_worker(broker, "git")
+    show_worker(broker, "git", "deploy")
     status, said = ready(client)
     assert status == 200
     assert said["status"] == "ready"

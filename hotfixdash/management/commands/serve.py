@@ -63,6 +63,7 @@ class Command(BaseCommand):
             embedded=settings.BROKER_EMBEDDED,
             data_dir=settings.DATA_DIR,
             git_processes=settings.GIT_WORKER_PROCESSES,
+            deploy_processes=settings.DEPLOY_WORKER_PROCESSES,
         )
 
     def _prepare(self, console: Console, options: dict[str, Any]) -> prepare.FirstLook | None:

@@ -92,6 +92,14 @@ class Run(models.Model):
     watch_until = models.DateTimeField(null=True, blank=True)
     verified_at = models.DateTimeField(null=True, blank=True)
 
+    then = models.JSONField(
+        default=list, blank=True,
+        help_text="Of a build: deployments that wait for it, each an environment, lane, trigger, actor, why, only.",
+    )  # fmt: skip
+    followed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When what follows from its end was asked for: the next place, or a rollback."
+    )
+
     facts = models.JSONField(default=dict, blank=True, help_text="name=value, as the steps said.")
     error_code = models.CharField(max_length=32, blank=True)
     error_text = models.TextField(blank=True, help_text="Why it ended as it did: a sentence for people.")
@@ -167,6 +175,7 @@ class Step(models.Model):
     why = models.TextField(blank=True, help_text="Why it failed, or what the person who confirmed it noted.")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     answer_by = models.DateTimeField(null=True, blank=True, help_text="A callback must come by then.")
+    answer = models.JSONField(null=True, blank=True, help_text="A callback that came before its command ended.")
     answer_digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the callback's one-time token.")
     first_line = models.PositiveIntegerField(default=0, help_text="Its first line in the run's log; 0: none.")
 

@@ -9,8 +9,6 @@ from typing import Any
 
 from celery import shared_task
 from django.db import transaction
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
 from releases import live
 from releases.git.errors import GitError
@@ -33,10 +31,30 @@ from releases.projects.services import fetch_next, fetch_nudged, fetch_request
 from releases.projects.services.mirrors import mirror_tidy
 from releases.projects.worker_names import worker_name
 
-log = logging.getLogger(__name__)
+from .deploys import (
+    build_ask,
+    deploy_ask,
+    deploys_sweep,
+    environment_nudge,
+    follow_runs,
+    rollback_ask,
+    run_carry_out_here,
+    run_changed,
+    run_nudge,
+    run_steps,
+    runs_nudge,
+    shipping_look,
+)
+from .sending import NUDGE_LIVES, send
 
-NUDGE_LIVES = 120
-"""Seconds after which a task that nobody took is dropped; the sweep sends another, so queues do not pile up."""
+__all__ = [
+    "NUDGE_LIVES", "Swept", "build_ask", "deploy_ask", "deploys_sweep", "environment_nudge", "fetch_ask",
+    "fetch_carry_out", "fetch_nudge", "fetch_project", "follow_runs", "operation_ask", "operation_carry_out_here",
+    "operation_nudge", "rollback_ask", "run_carry_out_here", "run_changed", "run_nudge", "run_operation", "run_steps",
+    "runs_nudge", "sweep", "sweep_now", "tidy_mirror",
+]  # fmt: skip
+
+log = logging.getLogger(__name__)
 
 
 @shared_task(name="releases.tasks.fetch_project")  # type: ignore[untyped-decorator]
@@ -46,7 +64,7 @@ def fetch_project(run_pk: int) -> None:
     if run is not None:
         waiting = _next_ones(run.project_id)
         if not waiting and run.refs_changed:
-            _send(tidy_mirror, run.project_id, queue="git", expires=600)
+            send(tidy_mirror, run.project_id, queue="git", expires=600)
 
 
 @shared_task(name="releases.tasks.run_operation")  # type: ignore[untyped-decorator]
@@ -87,6 +105,7 @@ def sweep_now() -> Swept:
     """One sweep, in this process."""
     operations_lost()
     operations, fetches = operations_to_nudge(), keeping_up.sweep()
+    deploys_sweep()
     sent = sum(operation_nudge(pk) for pk in operations) + sum(fetch_nudge(pk) for pk in fetches)
     for project_pk in settlements_sweep():
         # Something is owed again because a waiver ran out; the tickets show it.
@@ -105,6 +124,10 @@ def fetch_carry_out(run_pk: int) -> FetchRun | None:
         except Exception:
             # The fetch itself is done and written down; whatever was not observed is after the next one.
             log.exception("the hotfixes of project %s could not be observed", run.project_id)
+        try:
+            shipping_look(run.project)
+        except Exception:
+            log.exception("what ships of project %s could not be brought in line", run.project_id)
     return run
 
 
@@ -118,7 +141,7 @@ def fetch_ask(project: Project, trigger: str, actor: Any = None) -> FetchRun:
 def fetch_nudge(run_pk: int) -> bool:
     """Send a task for a queued run; False when the broker is away, which only means that the sweep does it later."""
     fetch_nudged(run_pk)
-    return _send(fetch_project, run_pk, expires=NUDGE_LIVES)
+    return send(fetch_project, run_pk, expires=NUDGE_LIVES)
 
 
 def operation_ask(
@@ -138,7 +161,7 @@ def operation_carry_out_here(operation_pk: int) -> Operation | None:
 def operation_nudge(operation_pk: int) -> bool:
     """Send a task for a queued operation; False when the broker is away: the sweep does it later."""
     operation_nudged(operation_pk)
-    return _send(run_operation, operation_pk, expires=NUDGE_LIVES)
+    return send(run_operation, operation_pk, expires=NUDGE_LIVES)
 
 
 def _next_ones(project_pk: int, but: int = 0) -> bool:
@@ -149,15 +172,3 @@ def _next_ones(project_pk: int, but: int = 0) -> bool:
     if run is not None:
         fetch_nudge(run)
     return operation is not None or run is not None
-
-
-def _send(task: Any, pk: int, **options: Any) -> bool:
-    if not live.broker_answers():
-        log.warning("%s(%s) is not sent: the broker is away", task.name, pk)
-        return False
-    try:
-        task.apply_async((pk,), retry=False, **options)
-    except (OperationalError, RedisError, OSError) as error:
-        log.warning("%s(%s) is not sent: the broker went away (%s)", task.name, pk, error)
-        return False
-    return True

@@ -1,0 +1,279 @@
+"""Asking for runs: a build of a release, a deployment to an environment, a rollback. Rows only; nothing is begun here.
+
+Ledger kinds: run.asked (waits for approval), run.queued, run.void.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from releases.projects.models import Project, Release
+
+from .errors import DeployRefused
+from .following import follow, tell
+from .models import BadRelease, Environment, Pipeline, Run, Step
+from .models.runs import HOLDING, WAITING
+from .selectors import ACTIVE, good_build, lane_of, passed, rollback_target, touched_last
+from .settings_services import pipeline_of
+from .spec import PipelineSpec, StepKind, StepSpec
+
+State = Run.State
+HOTFIX_RANK = -1000
+"""A hotfix stands before everything that nobody moved by hand."""
+_DEPLOYING = (StepKind.DEPLOY, StepKind.ROLLBACK)
+
+
+def build_request(
+    project: Project, release: Release, *, lane: str = "", trigger: str, actor: Any = None,
+    pipeline: Pipeline | None = None, again: bool = False,
+) -> tuple[Run, bool]:  # fmt: skip
+    """Ask for a build of this release; gives the run and whether it was newly made. Raises `DeployRefused`.
+
+    A release is built once: what stands, waiting, running or good, is given back. `again` makes a new one all the same,
+    for an artifact that was lost.
+    """
+    lane = lane or lane_of(release)
+    pipeline = pipeline or _pipeline(project)
+    _here(release)
+    while True:
+        standing = Run.objects.filter(
+            project=project, tag=release.tag, kind=Run.Kind.BUILD, state__in=ACTIVE
+        ).select_related("project", "environment").first()  # fmt: skip
+        if standing is not None and standing.commit == release.commit:
+            return standing, False
+        if standing is not None and not void(standing, f"{release.tag} names another commit now."):
+            raise DeployRefused("building", f"What {release.tag} named before is still being built; abort that first.")
+        good = None if again else good_build(release, pipeline, lane)
+        if good is not None:
+            return good, False
+        steps = PipelineSpec.from_data(pipeline.spec).build_steps(lane)
+        try:
+            with transaction.atomic():
+                fields = {"trigger": trigger, "asked_by": actor, "lane": lane}
+                return _made(Run(kind=Run.Kind.BUILD, pipeline=pipeline, **fields), release, steps), True
+        except IntegrityError:
+            continue  # Somebody asked at the same moment; theirs stands now, unless it is over already.
+
+
+def deploy_request(
+    environment: Environment, release: Release, *, lane: str = "", trigger: str, actor: Any = None, why: str = ""
+) -> tuple[Run, bool]:
+    """Ask to bring a release to an environment; gives the run and whether it was newly made. Raises `DeployRefused`.
+
+    A release without a good build is built first: the build is given, and goes to exactly this environment when it is
+    done. `why` is needed for a release that was taken back, and to skip an environment that it must pass.
+    """
+    lane = lane or lane_of(release)
+    pipeline = _pipeline(environment.project)
+    _here(release)
+    _may_go(environment, release, pipeline, lane, why.strip())
+    build = good_build(release, pipeline, lane)
+    if build is None:
+        return _build_first(environment, release, pipeline, lane, trigger, actor, why.strip())
+    while True:
+        standing = Run.objects.filter(
+            environment=environment, tag=release.tag, kind=Run.Kind.DEPLOY, state__in=(*WAITING, *HOLDING)
+        ).select_related("project", "environment").first()  # fmt: skip
+        if standing is not None:
+            if standing.state not in WAITING or _same(standing, release, build, pipeline):
+                return standing, False
+            void(standing, "It was asked for anew, with other facts.")
+        try:
+            with transaction.atomic():
+                return _deployment(environment, release, build, pipeline, lane, trigger, actor, why.strip()), True
+        except IntegrityError:
+            continue
+
+
+def rollback_request(environment: Environment, *, actor: Any, why: str, to: Run | None = None) -> Run:
+    """Ask to bring back what ran well before, ahead of the queue; marks what runs now as bad. Raises `DeployRefused`.
+
+    `to`: an earlier run of this environment; without it, the last one that was verified. What is under way there and
+    waits for a person is ended; what a worker does is asked to stop.
+    """
+    why = why.strip()
+    if not why:
+        raise DeployRefused("no-reason", "Say why it is taken back.")
+    bad = touched_last(environment)
+    target = to or rollback_target(environment, bad)
+    if target is None:
+        raise DeployRefused("nothing-before", f"Nothing that ran well in {environment.name} before is known.")
+    if target.environment_id != environment.pk or not target.live_at:
+        raise DeployRefused("nothing-before", f"{target.tag} has never run in {environment.name}.")
+    pipeline = _pipeline(environment.project)
+    lane = bad.lane if bad else target.lane
+    steps = PipelineSpec.from_data(pipeline.spec).rollback_steps(lane, environment.name)
+    if not any(step.kind in _DEPLOYING for step in steps):
+        raise DeployRefused("no-steps", f"The pipeline has no step that deploys to {environment.name}.")
+    try:
+        with transaction.atomic():
+            return _rollback(environment, target, bad, pipeline, lane, steps, actor, why)
+    except IntegrityError:
+        standing = Run.objects.filter(environment=environment, kind=Run.Kind.ROLLBACK, state__in=WAITING).first()
+        if standing is None:
+            raise
+        return standing
+
+
+def void(run: Run, why: str) -> bool:
+    """End a run that waits, because what it was asked for with is true no more; False when it waits no more."""
+    with transaction.atomic():
+        waiting = Run.objects.filter(pk=run.pk, state__in=WAITING)
+        if not waiting.update(state=State.VOID, error_code="void", error_text=why, finished_at=timezone.now()):
+            return False
+        old, run.state, run.error_text = run.state, State.VOID, why
+        tell(run, "run.void", why, by="git", old=old)
+        follow(run)
+    return True
+
+
+# --- making them --------------------------------------------------------------------------------------------------
+
+
+def _rollback(
+    environment: Environment, target: Run, bad: Run | None, pipeline: Pipeline, lane: str, steps: Sequence[StepSpec],
+    actor: Any, why: str,
+) -> Run:  # fmt: skip
+    from .acting import make_way
+
+    run = Run(
+        kind=Run.Kind.ROLLBACK, environment=environment, pipeline=pipeline, lane=lane, state=State.QUEUED,
+        build=target.build, artifact=target.artifact, digest=target.digest, trigger="person" if actor else "verify",
+        asked_by=actor, why=why, rank=HOTFIX_RANK, replaces=bad,
+    )  # fmt: skip
+    release = Release(tag=target.tag, tag_object=target.tag_object, commit=target.commit, project=environment.project)
+    made = _made(run, release, steps, stands=target.release)
+    if bad is not None and bad.tag != target.tag:
+        _mark_bad(bad, made, actor, why)
+    make_way(environment, made, actor)
+    return made
+
+
+def _mark_bad(bad: Run, rollback: Run, actor: Any, why: str) -> None:
+    BadRelease.objects.get_or_create(
+        project=bad.project, tag=bad.tag, lifted_at=None,
+        defaults={"commit": bad.commit, "why": why, "run": rollback, "marked_by": actor},
+    )  # fmt: skip
+
+
+def _deployment(
+    environment: Environment, release: Release, build: Run, pipeline: Pipeline, lane: str, trigger: str, actor: Any,
+    why: str,
+) -> Run:  # fmt: skip
+    steps = list(PipelineSpec.from_data(pipeline.spec).environment_steps(lane, environment.name))
+    run = Run(
+        kind=Run.Kind.DEPLOY, environment=environment, pipeline=pipeline, lane=lane, build=build,
+        artifact=build.artifact, digest=build.digest, trigger=trigger, asked_by=actor, why=why,
+        rank=HOTFIX_RANK if lane == Run.Lane.HOTFIX else 0,
+    )  # fmt: skip
+    if environment.approvals:
+        run.state = State.ASKED
+        run.expires_at = timezone.now() + timedelta(hours=environment.approval_hours)
+    return _made(run, release, steps)
+
+
+def _made(run: Run, release: Release, steps: Sequence[StepSpec], stands: Release | None = None) -> Run:
+    """Write the run and its steps, in the caller's transaction. `stands`: the row of a release that is only named."""
+    run.project, run.release = release.project, (stands if release.pk is None else release)
+    run.tag, run.tag_object, run.commit = release.tag, release.tag_object, release.commit
+    run.state = run.state or State.QUEUED
+    if run.state == State.QUEUED:
+        run.queued_at = timezone.now()
+    run.save(force_insert=True)
+    kept = _with_a_look(steps, run.environment)
+    Step.objects.bulk_create(
+        Step(run=run, index=n, name=step.name[:80], kind=step.kind.value, spec=step.as_data())
+        for n, step in enumerate(kept)
+    )
+    kind = "run.asked" if run.state == State.ASKED else "run.queued"
+    tell(run, kind, _says(run), actor=run.asked_by, by="" if run.asked_by else run.trigger)
+    follow(run)
+    return run
+
+
+def _with_a_look(steps: Sequence[StepSpec], environment: Environment | None) -> list[StepSpec]:
+    """The steps, and after the last one that deploys a look by the probe, where the environment has one."""
+    kept = list(steps)
+    asks = any(step.kind is StepKind.VERIFY and not step.run for step in kept)
+    if environment is None or not environment.probe or asks:
+        return kept
+    last = max((n for n, step in enumerate(kept) if step.kind in _DEPLOYING), default=-1)
+    if last >= 0:
+        kept.insert(last + 1, StepSpec("The new version answers", StepKind.VERIFY))
+    return kept
+
+
+def _says(run: Run) -> str:
+    where = f" to {run.environment.name}" if run.environment else ""
+    return f"{run.get_kind_display()} of {run.tag}{where}{f': {run.why}' if run.why else '.'}"
+
+
+def _build_first(
+    environment: Environment, release: Release, pipeline: Pipeline, lane: str, trigger: str, actor: Any, why: str
+) -> tuple[Run, bool]:
+    """The build that has to come before, told where to go afterwards."""
+    while True:
+        build, made = build_request(
+            environment.project, release, lane=lane, trigger=trigger, actor=actor, pipeline=pipeline
+        )
+        wish = {
+            "environment": environment.pk, "lane": lane, "trigger": trigger, "actor": actor.pk if actor else None,
+            "why": why, "only": made,
+        }  # fmt: skip
+        with transaction.atomic():
+            row = Run.objects.select_for_update().filter(pk=build.pk, state__in=ACTIVE).first()
+            if row is not None:
+                if all(known["environment"] != environment.pk for known in row.then):
+                    row.then = [*row.then, wish]
+                    row.save(update_fields=["then"])
+                build.then = row.then
+                return build, made
+        build.refresh_from_db()
+        if build.state == State.DONE:
+            return deploy_request(environment, release, lane=lane, trigger=trigger, actor=actor, why=why)
+
+
+# --- whether it may be -------------------------------------------------------------------------------------------
+
+
+def _pipeline(project: Project) -> Pipeline:
+    pipeline = pipeline_of(project)
+    if pipeline is None:
+        raise DeployRefused("no-pipeline", f"{project.name} has no pipeline yet; an administrator can make one.")
+    return pipeline
+
+
+def _here(release: Release) -> None:
+    if release.deleted_at is not None:
+        raise DeployRefused("no-tag", f"The tag {release.tag} is gone from the repository.")
+
+
+def _may_go(environment: Environment, release: Release, pipeline: Pipeline, lane: str, why: str) -> None:
+    """Raises `DeployRefused` when this release must not go there as asked."""
+    if environment.retired_at is not None:
+        raise DeployRefused("retired", f"{environment.name} is out of use.")
+    spec = PipelineSpec.from_data(pipeline.spec)
+    if not any(step.kind is StepKind.DEPLOY for step in spec.environment_steps(lane, environment.name)):
+        raise DeployRefused("no-steps", f"The pipeline has no step that deploys to {environment.name}.")
+    if why:
+        return
+    bad = BadRelease.objects.filter(project=release.project, tag=release.tag, lifted_at=None).first()
+    if bad is not None:
+        raise DeployRefused(
+            "bad-release", f"{release.tag} was taken back: {bad.why} Say why it may go out all the same."
+        )
+    missing = [earlier.name for earlier in passed(environment, release, spec, lane).missing]
+    if missing:
+        names = " and ".join(missing)
+        raise DeployRefused("not-passed", f"{release.tag} has not passed {names}. Say why it may go on all the same.")
+
+
+def _same(run: Run, release: Release, build: Run, pipeline: Pipeline) -> bool:
+    """Whether a run that waits was asked for with the very facts of now."""
+    now = (release.commit, release.tag_object, build.pk, build.digest, pipeline.pk)
+    return now == (run.commit, run.tag_object, run.build_id, run.digest, run.pipeline_id)
