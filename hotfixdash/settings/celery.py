@@ -74,7 +74,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 5,
 }
 # A sweep that found no worker is soon as good as the next one: those that were missed do not pile up.
-CELERY_BEAT_SCHEDULE = {"sweep": {"task": "releases.tasks.sweep", "schedule": 10.0, "options": {"expires": 25}}}
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "releases.tasks.sweep", "schedule": 10.0, "options": {"expires": 25}},
+    "probes": {"task": "releases.tasks.probe_environments", "schedule": 5.0, "options": {"expires": 10}},
+}
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "beat-schedule")
 
 CACHES = {

@@ -101,5 +101,5 @@ def demo_apps(setup: Setup) -> Program:
 def programs(setup: Setup) -> list[Program]:
     """All that one installation needs, in the order of starting."""
     chain = [broker(setup)] if setup.embedded else []
-    workers = [worker("default", 1), worker("git", setup.git_processes), worker("deploy", setup.deploy_processes)]
+    workers = [worker("default", 2), worker("git", setup.git_processes), worker("deploy", setup.deploy_processes)]
     return [*chain, web(setup), *workers, beat(), demo_apps(setup)]

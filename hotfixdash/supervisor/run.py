@@ -39,6 +39,8 @@ class Supervisor:
         self.address = shown_address(setup.host, setup.port)
         self.lock = RunLock(setup.data_dir / "run" / "serve.lock")
         self.children: list[Child] = []
+        self.dormant: list[Program] = []
+        """Programs that nothing needs yet."""
         self.news: Callable[[str], str] | None = None
         """Asked every second, with the address, until it has something to say."""
         self._news_at = 0.0
@@ -88,6 +90,9 @@ class Supervisor:
     def _begin(self, program: Program) -> None:
         if self._asked:
             raise StopAsked
+        if not program.needed():
+            self.dormant.append(program)
+            return
         child = Child(program, self.console, self.cwd)
         self.children.append(child)
         self._start(child)
@@ -127,6 +132,9 @@ class Supervisor:
             elif session is None and time.monotonic() >= child.start_at:
                 self._start(child)
                 self.console.say("started again.", child.program.name)
+        for program in [program for program in self.dormant if program.needed()]:
+            self.dormant.remove(program)
+            self._begin(program)
 
     def _tell_news(self) -> None:
         if self.news is None or time.monotonic() < self._news_at:

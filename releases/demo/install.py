@@ -26,6 +26,7 @@ from releases.projects.services import project_add, project_delete
 from releases.projects.services.mirrors import facts_file, mirror_folder, mirror_remove
 
 from .build import CATALOGUE, build
+from .shipping import shipping_make
 from .tickets import tickets_make
 
 TICKETS = "https://tickets.example.org/{ticket}"
@@ -128,6 +129,7 @@ def _judge(projects: list[Project], carry_out: Callable[[int], Any], say: Callab
             carry_out(waiting.pk)
         _plan(project)
         tickets_make(project)
+        shipping_make(project)
 
 
 def _plan(project: Project) -> None:

@@ -28,10 +28,12 @@ if __name__ == "__main__":
     main()
 '''
 
-_WEB = '''"""Requests in, JSON out. Handlers register themselves with @route."""
+_WEB = '''"""Requests in, JSON out (text is a page). Handlers register themselves with @route."""
 
+import html
 import importlib
 import json
+import os
 import pkgutil
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -39,7 +41,18 @@ from urllib.parse import parse_qs
 import {package}
 
 ROUTES = {{}}
-VERSION_FILE = Path(__file__).resolve().parent.parent / "VERSION"
+FOLDER = Path(__file__).resolve().parent.parent
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{name} %(version)s</title>
+<style>body {{ font: 1.1rem/1.5 system-ui, sans-serif; margin: 15vh auto; max-width: 30rem; padding: 0 1rem }}</style>
+<h1>{name} %(version)s</h1>
+<p>{title}.</p>
+<p>%(place)s<br>Built from <code>%(revision)s</code></p>
+</html>
+"""
 
 
 class Refused(Exception):
@@ -58,13 +71,32 @@ def route(path):
     return register
 
 
+def written(name):
+    """What stands in a file beside the code; empty when it is not there."""
+    try:
+        return (FOLDER / name).read_text().strip()
+    except OSError:
+        return ""
+
+
 def version():
-    return VERSION_FILE.read_text().strip()
+    """RELEASE comes with what was built for a release; VERSION is the repository's own."""
+    return written("RELEASE") or written("VERSION")
 
 
 @route("/healthz")
 def healthz(query):
-    return {{"status": "ok", "service": "{name}", "version": version()}}
+    return {{"status": "ok", "service": "{name}", "version": version(), "revision": written("REVISION")}}
+
+
+@route("/")
+def front(query):
+    facts = {{
+        "version": version(),
+        "revision": written("REVISION") or "a work tree",
+        "place": os.environ.get("PLACE") or "Somewhere",
+    }}
+    return PAGE % {{name: html.escape(value) for name, value in facts.items()}}
 
 
 def load():
@@ -87,8 +119,10 @@ def application(environ, start_response):
         status, body = "200 OK", answer(environ.get("PATH_INFO", "/"), environ.get("QUERY_STRING", ""))
     except Refused as error:
         status, body = error.status, {{"error": str(error)}}
-    payload = json.dumps(body).encode()
-    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(payload)))])
+    page = isinstance(body, str)
+    payload = (body if page else json.dumps(body)).encode()
+    kind = "text/html; charset=utf-8" if page else "application/json"
+    start_response(status, [("Content-Type", kind), ("Content-Length", str(len(payload)))])
     return [payload]
 '''
 
@@ -100,6 +134,9 @@ from {package}.web import Refused, answer, version
 class Web(unittest.TestCase):
     def test_health_names_the_version(self):
         self.assertEqual(answer("/healthz")["version"], version())
+
+    def test_the_first_page_names_the_version(self):
+        self.assertIn(version(), answer("/"))
 
     def test_unknown_path_is_refused(self):
         with self.assertRaises(Refused):
@@ -117,7 +154,7 @@ _README = """# {name}
     python -m {package}        # serves on http://127.0.0.1:8000
     python -m unittest         # runs the tests
 
-`/healthz` names the version.
+`/` and `/healthz` name the version.
 """
 
 

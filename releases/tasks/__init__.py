@@ -11,6 +11,7 @@ from celery import shared_task
 from django.db import transaction
 
 from releases import live
+from releases.deploys.trunk import trunk_observe
 from releases.git.errors import GitError
 from releases.hotfixes.observing import hotfixes_observe
 from releases.operations.carrying import operation_carry_out
@@ -45,13 +46,14 @@ from .deploys import (
     runs_nudge,
     shipping_look,
 )
+from .probes import probe_environments, probes_sweep
 from .sending import NUDGE_LIVES, send
 
 __all__ = [
     "NUDGE_LIVES", "Swept", "build_ask", "deploy_ask", "deploys_sweep", "environment_nudge", "fetch_ask",
     "fetch_carry_out", "fetch_nudge", "fetch_project", "follow_runs", "operation_ask", "operation_carry_out_here",
-    "operation_nudge", "rollback_ask", "run_carry_out_here", "run_changed", "run_nudge", "run_operation", "run_steps",
-    "runs_nudge", "sweep", "sweep_now", "tidy_mirror",
+    "operation_nudge", "probe_environments", "probes_sweep", "rollback_ask", "run_carry_out_here", "run_changed",
+    "run_nudge", "run_operation", "run_steps", "runs_nudge", "sweep", "sweep_now", "tidy_mirror",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -126,6 +128,8 @@ def fetch_carry_out(run_pk: int) -> FetchRun | None:
             log.exception("the hotfixes of project %s could not be observed", run.project_id)
         try:
             shipping_look(run.project)
+            if (tagging := trunk_observe(run.project)) is not None:
+                operation_nudge(tagging.pk)
         except Exception:
             log.exception("what ships of project %s could not be brought in line", run.project_id)
     return run

@@ -10,6 +10,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from hotfixdash.accounts.demo import logins_shown
 from releases.demo.install import NotEmpty, demo_install, demo_remove
+from releases.demo.shipping import NotShipped, shipping_first
+from releases.deploys.carrying import run_carry_out
+from releases.deploys.errors import DeployRefused
+from releases.projects.worker_names import worker_name
 from releases.tasks import fetch_carry_out
 
 
@@ -25,13 +29,22 @@ class Command(BaseCommand):
             help="Remove the demo's projects, mirrors and repositories first; other projects stay as they are.",
         )
 
+        parser.add_argument(
+            "--ship",
+            action="store_true",
+            help="Bring out the first releases of the demo that is there; `manage.py serve` does it by itself.",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         quiet = options["verbosity"] == 0
+        # Judged and shipped here and now, as a worker would. The broker may not run yet, and no page is open: live
+        # updates that go nowhere are no news.
+        logging.getLogger("releases.live").setLevel(logging.ERROR)
+        if options["ship"]:
+            self._ship(quiet)
+            return
         if options["reset"]:
             demo_remove()
-        # Judged here and now, as a worker would. The broker may not run yet, and no page is open: live updates that
-        # go nowhere are no news.
-        logging.getLogger("releases.live").setLevel(logging.ERROR)
         try:
             say = (lambda _: None) if quiet else self.stdout.write
             projects = demo_install(fetch_carry_out, say, beside=options["reset"])
@@ -42,6 +55,15 @@ class Command(BaseCommand):
             ) from None
         if not quiet:
             self._tell(len(projects))
+
+    def _ship(self, quiet: bool) -> None:
+        try:
+            say = (lambda _: None) if quiet else self.stdout.write
+            count = shipping_first(lambda pk: run_carry_out(pk, worker_name()), say)
+        except (NotShipped, DeployRefused) as problem:
+            raise CommandError(str(problem)) from None
+        if not quiet:
+            self.stdout.write(f"{count} releases came out.")
 
     def _tell(self, count: int) -> None:
         self.stdout.write(f"The demo is ready: {count} projects.")
