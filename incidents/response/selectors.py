@@ -1,0 +1,79 @@
+"""Incidents for pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Max, Q, QuerySet
+from django.utils import timezone
+
+from releases.hotfixes.models import Hotfix
+from releases.projects.models import Project
+
+from .facts import Exposure, Fact, Suggestion, exposure, suggestion, timeline, warnings
+from .models import Component, Impact, Incident
+from .states import word_due
+
+
+@dataclass(slots=True)
+class IncidentPage:
+    """Everything that the page of one incident shows."""
+
+    incident: Incident
+    hotfixes: list[Hotfix]
+    impacts: list[Impact]
+    timeline: list[Fact]
+    suggestion: Suggestion | None
+    warnings: list[str]
+    exposure: list[Exposure]
+    spoke_at: datetime | None
+    word_due: datetime | None
+    """Until when the next public word is due; None when it is over, or internal."""
+
+    @property
+    def lasted(self) -> timedelta | None:
+        """From its start, or from when it was noticed, to its end or now; None when no beginning is known."""
+        began = self.incident.started_at or self.incident.detected_at
+        return None if began is None else (self.incident.ended_at or timezone.now()) - began
+
+
+def incidents_of(user: Any, project: Project | None = None, *, drills: bool = False) -> QuerySet[Incident]:
+    """The incidents that this person may see, newest first; drills only when asked for."""
+    rows = Incident.objects.filter(project__in=Project.objects.seen_by(user)).select_related("project", "lead")
+    if project is not None:
+        rows = rows.filter(project=project)
+    if not drills:
+        rows = rows.filter(drill=None)
+    return rows.annotate(
+        hotfix_total=Count("hotfixes", distinct=True),
+        spoke_at=Max("updates__at", filter=Q(updates__public=True)),
+    )
+
+
+def open_count(user: Any, project: Project | None = None) -> int:
+    """Open incidents, for the tab."""
+    rows = Incident.objects.exclude(state=Incident.State.RESOLVED).filter(drill=None)
+    rows = rows.filter(project=project) if project else rows.filter(project__in=Project.objects.seen_by(user))
+    return rows.count()
+
+
+def incident_page(incident: Incident) -> IncidentPage:
+    """All of one incident; a number of queries that grows with its hotfixes only."""
+    hotfixes = list(incident.hotfixes.all())
+    spoke_at = incident.updates.filter(public=True).aggregate(last=Max("at"))["last"]
+    due = None
+    if incident.is_open and incident.public:
+        due = word_due(incident.severity, spoke_at, incident.declared_at)
+    return IncidentPage(
+        incident=incident, hotfixes=hotfixes, timeline=timeline(incident), spoke_at=spoke_at, word_due=due,
+        impacts=list(incident.impacts.select_related("component").order_by("component__order", "since")),
+        suggestion=suggestion(incident, hotfixes), warnings=warnings(incident, hotfixes) if incident.is_open else [],
+        exposure=exposure(incident, hotfixes),
+    )  # fmt: skip
+
+
+def components_of(project: Project) -> list[Component]:
+    """Those that are in use, in order."""
+    return list(Component.objects.filter(project=project, retired_at=None))

@@ -1,0 +1,330 @@
+"""What people do to an incident. Each change is one transaction: the row, what was said, and its ledger row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from releases import live
+from releases.hotfixes.models import Hotfix
+from releases.ledger.services import event_write
+from releases.projects.models import Project, Release
+
+from .errors import IncidentError
+from .models import Component, Health, Impact, Incident, Severity, Update
+from .states import TIME_NAMES, TIMES, out_of_order, reopens
+
+LONGEST_TITLE, LONGEST_TEXT, LONGEST_WHY = 200, 10_000, 2_000
+ROLES = ("lead", "communications", "scribe")
+_AHEAD = timedelta(minutes=2)
+"""A clock may be this far ahead of ours; a time beyond that has not happened yet."""
+
+
+def subject_of(incident: Incident) -> str:
+    """How the ledger calls this incident."""
+    return f"incident:{incident.key}"
+
+
+def topic_of(incident: Incident) -> str:
+    """The topic of its open pages."""
+    return f"incident:{incident.pk}"
+
+
+def incident_declare(
+    project: Project,
+    title: str,
+    *,
+    severity: int = Severity.SEV2,
+    impact: str = "",
+    hurt: Mapping[Component, int] | None = None,
+    text: str = "",
+    public: bool = True,
+    started_at: datetime | None = None,
+    detected_at: datetime | None = None,
+    lead: Any = None,
+    chat_url: str = "",
+    hotfix: Hotfix | None = None,
+    drill: Any = None,
+    actor: Any = None,
+) -> Incident:
+    """Declare an incident; `hurt` says how each component fares, `text` is its first public word. Raises IncidentError.
+
+    Times that are not known stay unknown.
+    """
+    fresh = Incident(
+        project=project, title=_title(title), impact=_text(impact, "impact", needed=False),
+        severity=_severity(severity), public=public, lead=lead or actor, chat_url=chat_url, declared_by=actor,
+        started_at=_past(started_at, "started_at"), detected_at=_past(detected_at, "detected_at"), drill=drill,
+    )  # fmt: skip
+    _in_order(fresh)
+    for attempt in range(5):
+        try:
+            with transaction.atomic():
+                fresh.number = (Incident.objects.aggregate(highest=Max("number"))["highest"] or 0) + 1
+                fresh.save(force_insert=True)
+                _declared(fresh, hurt or {}, hotfix, text, actor)
+            break
+        except IntegrityError:
+            # Somebody else declared one at the same moment: theirs has this number.
+            fresh.pk = None
+            if attempt == 4:
+                raise
+    fresh.refresh_from_db()
+    return fresh
+
+
+def _declared(fresh: Incident, hurt: Mapping[Component, int], hotfix: Hotfix | None, text: str, actor: Any) -> None:
+    tell(fresh, "incident.declared", actor, new=fresh.state, why=f"{fresh.key} was declared: {fresh.title}.")
+    for component, health in hurt.items():
+        _hurt(fresh, component, health)
+    if hotfix is not None:
+        _linked(fresh, hotfix, actor)
+    if text.strip():
+        _said(fresh, text, Incident.State.INVESTIGATING, fresh.public, actor, None)
+
+
+def incident_say(
+    incident: Incident,
+    text: str,
+    *,
+    state: str = "",
+    public: bool = True,
+    at: datetime | None = None,
+    why: str = "",
+    actor: Any = None,
+) -> Update:
+    """Add an update, which may lead to another state; `why` is needed to reopen. Raises IncidentError."""
+    said = _text(text, "text")
+    when = _past(at, "at")
+    with transaction.atomic():
+        standing = _locked(incident)
+        target = Incident.State(state or standing.state)
+        if reopens(standing.state, target) and not why.strip():
+            raise IncidentError("why", "It was resolved. Say why it is open again.", "why")
+        if public and not standing.public:
+            raise IncidentError("public", "This incident is internal: nothing about it is told outside.", "internal")
+        update = _said(standing, said, target, public, actor, when)
+        _moved(standing, target, why, actor)
+    incident.refresh_from_db()
+    return update
+
+
+def update_correct(update: Update, text: str, actor: Any = None) -> Update:
+    """Say it anew: what was said stays readable, beside what corrects it. Raises IncidentError."""
+    said = _text(text, "text")
+    try:
+        with transaction.atomic():
+            standing = _locked(update.incident)
+            fresh = Update.objects.create(
+                incident=standing, at=update.at, author=actor, state=update.state, public=update.public, text=said,
+                corrects=update,
+            )  # fmt: skip
+            evidence = {"update": fresh.pk, "corrects": update.pk, "public_word": update.public}
+            why = "An update was corrected."
+            tell(standing, "incident.corrected", actor, old=update.text, new=said, why=why, evidence=evidence)
+    except IntegrityError:
+        raise IncidentError("text", "Somebody corrected this update already. Correct theirs.", "taken") from None
+    return fresh
+
+
+def incident_edit(incident: Incident, actor: Any = None, **changes: Any) -> Incident:
+    """Change title, impact, severity, public, chat_url, a role or introduced_by; one ledger row tells all of it."""
+    checks: dict[str, Any] = {
+        "title": _title, "severity": _severity, "impact": lambda value: _text(value, "impact", needed=False),
+    }  # fmt: skip
+    unknown = set(changes) - {*checks, *ROLES, "public", "chat_url", "introduced_by"}
+    if unknown:
+        raise TypeError(f"not editable: {', '.join(sorted(unknown))}")
+    with transaction.atomic():
+        standing = _locked(incident)
+        told = []
+        for name, value in changes.items():
+            new = checks[name](value) if name in checks else value
+            if getattr(standing, name) != new:
+                told.append(f"{name.replace('_', ' ')}: {_shown(standing, name)} → {_named(name, new)}")
+                setattr(standing, name, new)
+        if told:
+            standing.save(update_fields=list(changes))
+            tell(standing, "incident.edited", actor, why=f"Changed: {'; '.join(told)}."[:LONGEST_WHY])
+    incident.refresh_from_db()
+    return incident
+
+
+def incident_time(incident: Incident, field: str, at: datetime | None, note: str, actor: Any = None) -> Incident:
+    """Set one of the four times, or say that it is not known (None), with a note of how it is known.
+
+    Raises IncidentError.
+    """
+    if field not in TIMES:
+        raise TypeError(f"not a time of an incident: {field}")
+    reason = _text(note, "note", longest=LONGEST_WHY)
+    with transaction.atomic():
+        standing = _locked(incident)
+        old = getattr(standing, field)
+        setattr(standing, field, _past(at, field))
+        _in_order(standing)
+        standing.times_why = standing.times_why | {field: reason}
+        standing.save(update_fields=[field, "times_why"])
+        tell(
+            standing, "incident.timed", actor, target=TIME_NAMES[field],
+            old=old.isoformat() if old else "not known", new=at.isoformat() if at else "not known", why=reason,
+        )  # fmt: skip
+    incident.refresh_from_db()
+    return incident
+
+
+def incident_hurts(incident: Incident, component: Component, health: int, actor: Any = None) -> None:
+    """Say how a component fares in this incident; WORKING ends its part. Raises IncidentError."""
+    with transaction.atomic():
+        standing = _locked(incident)
+        if not standing.is_open and health != Health.WORKING:
+            raise IncidentError("health", "It is resolved: nothing is hurt any more. Reopen it first.", "resolved")
+        before = standing.impacts.filter(component=component, until=None).first()
+        if (before.health if before else Health.WORKING) == health:
+            return
+        _hurt(standing, component, health)
+        tell(
+            standing, "incident.hurts", actor, target=component.name,
+            old=before.get_health_display() if before else Health.WORKING.label, new=Health(health).label,
+            why=f"{component.name}: {Health(health).label.lower()}.",
+        )  # fmt: skip
+
+
+def incident_link(incident: Incident, hotfix: Hotfix, actor: Any = None) -> None:
+    """Tie a hotfix to it: its facts come onto the timeline. Raises IncidentError."""
+    if hotfix.project_id != incident.project_id:
+        raise IncidentError("hotfix", "That hotfix belongs to another project.", "elsewhere")
+    with transaction.atomic():
+        standing = _locked(incident)
+        if not standing.hotfixes.filter(pk=hotfix.pk).exists():
+            _linked(standing, hotfix, actor)
+
+
+def incident_unlink(incident: Incident, hotfix: Hotfix, why: str, actor: Any = None) -> None:
+    """Take the tie back, with a reason. Raises IncidentError."""
+    reason = _text(why, "why", longest=LONGEST_WHY)
+    with transaction.atomic():
+        standing = _locked(incident)
+        if standing.hotfixes.filter(pk=hotfix.pk).exists():
+            standing.hotfixes.remove(hotfix)
+            tell(standing, "incident.unlinked", actor, old=hotfix.key, why=reason, evidence={"hotfix": hotfix.key})
+
+
+def tell(
+    incident: Incident, kind: str, actor: Any, *, target: str = "", old: str = "", new: str = "", why: str = "",
+    evidence: dict[str, Any] | None = None, key: str | None = None, actor_name: str = "",
+) -> Any:  # fmt: skip
+    """A ledger row about an incident, and news for open pages."""
+    facts = {"incident": incident.key, "severity": incident.severity, "public": incident.public}
+    row = event_write(
+        kind, project_id=incident.project_id, actor=actor, actor_name=actor_name or ("" if actor else "operator"),
+        subject=subject_of(incident), target=target, old=old, new=new, why=why, evidence=facts | (evidence or {}),
+        key=key,
+    )  # fmt: skip
+    live.publish(topic_of(incident), live.project_topic(incident.project_id), live.OVERVIEW)
+    return row
+
+
+def _said(
+    incident: Incident, text: str, state: Incident.State, public: bool, actor: Any, at: datetime | None
+) -> Update:
+    update = Update.objects.create(
+        incident=incident, at=at or timezone.now(), author=actor, state=state, public=public, text=text
+    )
+    if public and (incident.told_at is None or update.at < incident.told_at):
+        incident.told_at = update.at
+        incident.save(update_fields=["told_at"])
+    evidence = {"update": update.pk, "public_word": public, "state": state.value}
+    tell(incident, "incident.updated", actor, new=state.value, why=text[:LONGEST_WHY], evidence=evidence)
+    return update
+
+
+def _moved(incident: Incident, state: Incident.State, why: str, actor: Any) -> None:
+    old, now = incident.state, timezone.now()
+    if old == state:
+        return
+    incident.state = state
+    if state == Incident.State.RESOLVED:
+        incident.resolved_at = now
+        incident.ended_at = incident.ended_at or now
+        incident.impacts.filter(until=None).update(until=now)
+    elif reopens(old, state):
+        incident.resolved_at = incident.ended_at = None
+    incident.save(update_fields=["state", "resolved_at", "ended_at"])
+    kind = "incident.reopened" if reopens(old, state) else "incident.moved"
+    tell(incident, kind, actor, old=old, new=state.value, why=why or f"{incident.key} is {state.label.lower()}.")
+
+
+def _hurt(incident: Incident, component: Component, health: int) -> None:
+    if component.project_id != incident.project_id:
+        raise IncidentError("components", f"{component.name} belongs to another project.", "elsewhere")
+    Impact.objects.filter(incident=incident, component=component, until=None).update(until=timezone.now())
+    if health != Health.WORKING:
+        Impact.objects.create(incident=incident, component=component, health=Health(health))
+
+
+def _linked(incident: Incident, hotfix: Hotfix, actor: Any) -> None:
+    incident.hotfixes.add(hotfix)
+    tell(
+        incident, "incident.linked", actor, new=hotfix.key, why=f"{hotfix.key} is to mend it: {hotfix.title}.",
+        evidence={"hotfix": hotfix.key},
+    )  # fmt: skip
+
+
+def _locked(incident: Incident) -> Incident:
+    return Incident.objects.select_for_update().get(pk=incident.pk)
+
+
+def _title(value: str) -> str:
+    text = " ".join(value.split())
+    if not text:
+        raise IncidentError("title", "Say in one line what is wrong, as users see it.")
+    if len(text) > LONGEST_TITLE:
+        raise IncidentError("title", f"Keep the title below {LONGEST_TITLE} characters.")
+    return text
+
+
+def _text(value: str, field: str, *, needed: bool = True, longest: int = LONGEST_TEXT) -> str:
+    text = value.strip().replace("\0", "")
+    if needed and not text:
+        raise IncidentError(field, "Say it in a sentence.")
+    if len(text) > longest:
+        raise IncidentError(field, f"Keep it below {longest:,} characters.")
+    return text
+
+
+def _severity(value: int) -> int:
+    if value not in Severity.values:
+        raise IncidentError("severity", "Choose SEV1, SEV2, SEV3 or SEV4.")
+    return int(value)
+
+
+def _past(value: datetime | None, field: str) -> datetime | None:
+    if value is not None and value > timezone.now() + _AHEAD:
+        raise IncidentError(field, "That is in the future.")
+    return value
+
+
+def _in_order(incident: Incident) -> None:
+    wrong = out_of_order({name: getattr(incident, name) for name in TIMES})
+    if wrong:
+        raise IncidentError("ended_at" if "ended" in wrong else "detected_at", wrong, "order")
+
+
+def _shown(incident: Incident, name: str) -> str:
+    return _named(name, getattr(incident, name))
+
+
+def _named(name: str, value: Any) -> str:
+    if name == "severity":
+        return Severity(value).label
+    if isinstance(value, Release):
+        return value.tag
+    if name in ROLES and value is not None:
+        return str(value.get_username())
+    return "nobody" if name in ROLES else str(value or "nothing")
