@@ -18,10 +18,11 @@ from django.utils import timezone
 from releases.ledger.models import Event
 from releases.projects.models import Project, Release
 
+from .approving import runs_void_stale
 from .errors import DeployRefused
 from .following import stages_told_keep, tell
 from .models import Environment, Pipeline, Run
-from .requesting import build_request, deploy_request, rollback_request, void
+from .requesting import build_request, deploy_request, rollback_request
 from .selectors import RELATED, lane_environments
 from .settings_services import pipeline_of
 from .spec import PipelineSpec, Trigger
@@ -131,7 +132,7 @@ def _rolled_back(run: Run) -> list[Run]:
     place = run.environment
     if place is None or not place.rolls_back or run.kind != Run.Kind.DEPLOY or run.live_at is None:
         return []
-    if place.live_id != run.pk:
+    if place.live_id != run.pk or Run.objects.filter(kind=Run.Kind.ROLLBACK, replaces=run).exists():
         return []
     try:
         with transaction.atomic():
@@ -150,9 +151,7 @@ def shipping_observe(project: Project) -> list[Run]:
     if pipeline is None:
         return []
     stages_told_keep(project)
-    for run in Run.objects.filter(project=project, state__in=(State.ASKED, State.QUEUED)).select_related(*RELATED):
-        if run.kind != Run.Kind.ROLLBACK and (why := _astray(run)):
-            void(run, why.replace(", so it does not go on", ""))
+    runs_void_stale(project)
     trigger = Trigger(PipelineSpec.from_data(pipeline.spec).trigger)
     if trigger is Trigger.HAND:
         return []

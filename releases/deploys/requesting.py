@@ -1,12 +1,11 @@
 """Asking for runs: a build of a release, a deployment to an environment, a rollback. Rows only; nothing is begun here.
 
-Ledger kinds: run.asked (waits for approval), run.queued, run.void.
+Ledger kinds: run.queued, run.void; see approving.py for what waits for approval.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -14,11 +13,13 @@ from django.utils import timezone
 
 from releases.projects.models import Project, Release
 
+from .approving import approvals_open
+from .bad_releases import release_mark_bad
 from .errors import DeployRefused
 from .following import follow, tell
 from .models import BadRelease, Environment, Pipeline, Run, Step
 from .models.runs import HOLDING, WAITING
-from .selectors import ACTIVE, good_build, lane_of, passed, rollback_target, touched_last
+from .selectors import ACTIVE, good_build, lane_of, passed, rollback_target, rollback_under_way, touched_last
 from .settings_services import pipeline_of
 from .spec import PipelineSpec, StepKind, StepSpec
 
@@ -99,6 +100,9 @@ def rollback_request(environment: Environment, *, actor: Any, why: str, to: Run 
     why = why.strip()
     if not why:
         raise DeployRefused("no-reason", "Say why it is taken back.")
+    standing = rollback_under_way(environment)
+    if standing is not None and (to is None or to.tag == standing.tag):
+        return standing
     bad = touched_last(environment)
     target = to or rollback_target(environment, bad)
     if target is None:
@@ -110,14 +114,14 @@ def rollback_request(environment: Environment, *, actor: Any, why: str, to: Run 
     steps = PipelineSpec.from_data(pipeline.spec).rollback_steps(lane, environment.name)
     if not any(step.kind in _DEPLOYING for step in steps):
         raise DeployRefused("no-steps", f"The pipeline has no step that deploys to {environment.name}.")
-    try:
-        with transaction.atomic():
-            return _rollback(environment, target, bad, pipeline, lane, steps, actor, why)
-    except IntegrityError:
-        standing = Run.objects.filter(environment=environment, kind=Run.Kind.ROLLBACK, state__in=WAITING).first()
-        if standing is None:
-            raise
-        return standing
+    while True:
+        try:
+            with transaction.atomic():
+                return _rollback(environment, target, bad, pipeline, lane, steps, actor, why)
+        except IntegrityError:
+            standing = rollback_under_way(environment)  # Somebody pressed at the same moment.
+            if standing is not None:
+                return standing
 
 
 def void(run: Run, why: str) -> bool:
@@ -149,16 +153,9 @@ def _rollback(
     release = Release(tag=target.tag, tag_object=target.tag_object, commit=target.commit, project=environment.project)
     made = _made(run, release, steps, stands=target.release)
     if bad is not None and bad.tag != target.tag:
-        _mark_bad(bad, made, actor, why)
+        release_mark_bad(bad.project, bad.tag, bad.commit, why, actor=actor, run=made)
     make_way(environment, made, actor)
     return made
-
-
-def _mark_bad(bad: Run, rollback: Run, actor: Any, why: str) -> None:
-    BadRelease.objects.get_or_create(
-        project=bad.project, tag=bad.tag, lifted_at=None,
-        defaults={"commit": bad.commit, "why": why, "run": rollback, "marked_by": actor},
-    )  # fmt: skip
 
 
 def _deployment(
@@ -173,7 +170,6 @@ def _deployment(
     )  # fmt: skip
     if environment.approvals:
         run.state = State.ASKED
-        run.expires_at = timezone.now() + timedelta(hours=environment.approval_hours)
     return _made(run, release, steps)
 
 
@@ -190,8 +186,9 @@ def _made(run: Run, release: Release, steps: Sequence[StepSpec], stands: Release
         Step(run=run, index=n, name=step.name[:80], kind=step.kind.value, spec=step.as_data())
         for n, step in enumerate(kept)
     )
-    kind = "run.asked" if run.state == State.ASKED else "run.queued"
-    tell(run, kind, _says(run), actor=run.asked_by, by="" if run.asked_by else run.trigger)
+    if run.state == State.ASKED:
+        return approvals_open(run)
+    tell(run, "run.queued", _says(run), actor=run.asked_by, by="" if run.asked_by else run.trigger)
     follow(run)
     return run
 

@@ -89,10 +89,18 @@ def passed(environment: Environment, release: Release, spec: PipelineSpec, lane:
 
 
 def touched_last(environment: Environment) -> Run | None:
-    """The run that last began to change this environment, however it ended."""
-    begun = Step.objects.filter(kind__in=(StepKind.DEPLOY, StepKind.ROLLBACK), attempts__gt=0)
-    runs = Run.objects.filter(environment=environment).filter(Q(pk__in=begun.values("run")) | Q(live_at__isnull=False))
+    """The run that last began to change this environment, however it ended; a rollback counts once it is live."""
+    begun = Step.objects.filter(run__environment=environment, kind=StepKind.DEPLOY, attempts__gt=0)
+    changed = Q(live_at__isnull=False) | Q(kind=Run.Kind.DEPLOY, pk__in=begun.values("run"))
+    runs = Run.objects.filter(changed, environment=environment)
     return runs.select_related(*RELATED).order_by("-started_at", "-pk").first()
+
+
+def rollback_under_way(environment: Environment) -> Run | None:
+    """A rollback that waits or is carried out there; one whose worker was lost counts no more."""
+    states = (Run.State.QUEUED, Run.State.RUNNING, Run.State.PAUSED)
+    mine = Run.objects.filter(environment=environment, kind=Run.Kind.ROLLBACK, state__in=states)
+    return mine.select_related(*RELATED).order_by("-pk").first()
 
 
 def rollback_target(environment: Environment, bad: Run | None) -> Run | None:

@@ -87,6 +87,8 @@ class HotfixFacts:
     debts: tuple[DebtFact, ...] = ()
     told: Mapping[str, Told] = field(default_factory=dict)
     """By stage key."""
+    tracked: frozenset[str] = frozenset()
+    """Keys of stages that the project's pipeline tells of, for this ticket: what is not told yet is not reached."""
 
     @property
     def owed(self) -> int:

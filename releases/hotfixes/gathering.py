@@ -13,7 +13,7 @@ from .facts import DebtFact, HotfixFacts, TargetFact, Told
 from .ground import HEADS, Ground
 from .models import Hotfix
 from .reviewing import Standing, needed, standing
-from .rows import VerdictRow
+from .rows import ReleaseRow, VerdictRow
 from .stages import StageKey, StageState
 from .tying import Tie
 
@@ -26,6 +26,7 @@ def facts_of(
     size = ChangeSize.from_data(found.change)
     reviews = reviews_of(hotfix, found.head, found.commits, ground, people)
     release = ground.releases.get(found.tag)
+    words = _told(hotfix, found.tag, told)
     return HotfixFacts(
         opened_at=hotfix.created_at.timestamp(),
         track=_track(hotfix),
@@ -53,8 +54,19 @@ def facts_of(
         live_since=_seconds(found.live_since),
         targets=tuple(_targets(found, ground)) if found.live_since else (),
         debts=tuple(DebtFact(debt.branch, debt.subject, _seconds(debt.settled_at)) for debt in hotfix.debts.all()),
-        told=_told(hotfix, found.tag, told),
+        told=words,
+        tracked=_tracked(ground, found.tag, release, words),
     )
+
+
+def _tracked(
+    ground: Ground, tag: str, release: ReleaseRow | None, told: Mapping[str, Told]
+) -> frozenset[str]:  # fmt: skip
+    """The stages that the pipeline tells of; none for a ticket that went out before there was one."""
+    since = ground.pipeline_since
+    if not tag or told or (release is not None and since is not None and release.first_seen_at >= since):
+        return frozenset(ground.project.stages_told)
+    return frozenset()
 
 
 def reviews_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -78,6 +79,14 @@ class Ground:
         taken = set(Hotfix.objects.filter(project=project).exclude(branch="").values_list("branch", flat=True))
         claimed = set(Hotfix.fixes.through.objects.filter(hotfix__project=project).values_list("fix_id", flat=True))
         return cls(project, policy, branches, production, releases, targets, fixes, dict(verdicts), taken, claimed)
+
+    @cached_property
+    def pipeline_since(self) -> datetime | None:
+        """Since when a pipeline tells of this project's releases; None without one."""
+        if not self.project.stages_told:
+            return None
+        saved = Event.objects.filter(project=self.project, kind="pipeline.saved")
+        return saved.order_by("at").values_list("at", flat=True).first()
 
     @cached_property
     def by_pk(self) -> dict[int, FixRow]:

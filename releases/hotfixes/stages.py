@@ -106,6 +106,9 @@ def _stage(key: StageKey, facts: HotfixFacts) -> Stage:
     told = facts.told.get(key.value)
     if told is not None and (key in _TOLD or key is StageKey.PRODUCTION):
         return Stage(key, StageState(told.state), told.at, detail=told.detail)
+    if key.value in facts.tracked and (key in _TOLD or key is StageKey.PRODUCTION):
+        # Being in production's branch is not running in production where a pipeline brings it there.
+        return Stage(key, StageState.TODO)
     if key in _TOLD:
         return Stage(key, StageState.SKIPPED, detail=NOT_TRACKED)
     return _OBSERVED[key](facts)

@@ -10,8 +10,10 @@ from celery import shared_task
 from django.db import transaction
 
 from releases.deploys.acting import answers_overdue
+from releases.deploys.approving import runs_expire
 from releases.deploys.carrying import run_alive, run_carry_out
 from releases.deploys.following import hotfixes_follow
+from releases.deploys.gates import locks_end
 from releases.deploys.models import Environment, Run
 from releases.deploys.moving import run_next, run_nudged, runs_lost, runs_to_nudge
 from releases.deploys.promoting import run_follow_up, runs_to_follow_up, shipping_observe
@@ -113,6 +115,8 @@ def deploys_sweep() -> int:
     """Name lost workers and what they left, ask for what follows, nudge what was left behind; how many were nudged."""
     runs_lost()
     answers_overdue()
+    runs_expire()
+    locks_end()
     orphans_end(run_alive)
     workspaces_sweep(work_root())
     for run in runs_to_follow_up():

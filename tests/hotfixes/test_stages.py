@@ -26,6 +26,9 @@ def of(facts: HotfixFacts, key: str) -> Stage:
     return next(stage for stage in stages(facts) if stage.key == key)
 
 
+TRACKED = frozenset({"tests", "production"})
+
+
 @pytest.mark.parametrize(
     ("key", "facts", "state", "detail"),
     [
@@ -72,6 +75,10 @@ def of(facts: HotfixFacts, key: str) -> Stage:
         ("verify", TAGGED, "skipped", "not tracked yet"),
         ("post-mortem", TAGGED, "skipped", "not tracked yet"),
         ("tests", replace(TAGGED, told={"tests": Told("failed", 650.0, "2 of 214 fail")}), "failed", "2 of 214 fail"),
+        ("tests", replace(TAGGED, tracked=TRACKED), "todo", ""),
+        ("verify", replace(TAGGED, tracked=TRACKED), "skipped", "not tracked yet"),
+        ("production", replace(LIVE, tracked=TRACKED), "todo", ""),
+        ("production", replace(LIVE, tracked=TRACKED, told={"production": Told("done", 700.0)}), "done", ""),
         ("production", REVIEWED, "todo", ""),
         ("production", TAGGED, "waiting", ""),
         ("production", LIVE, "done", ""),
