@@ -6,7 +6,7 @@ until the run starts, and a run that lacks it then is asked again. What was appr
 over that were given.
 
 Ledger kinds, all with the subject run:<pk>: approval.given, approval.rejected, approval.withdrawn, approval.carried,
-run.asked, run.approved, run.rejected, run.void, run.expired, run.glass-broken.
+run.approved, run.rejected, run.void, run.expired, run.glass-broken.
 """
 
 from __future__ import annotations
@@ -18,11 +18,9 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from releases import live
-from releases.ledger.services import event_write
-
 from .binding import RELATED, binding_of, changed, changed_of, same_binding
 from .errors import DeployRefused
+from .following import follow, tell
 from .models import Approval, FollowUp, Run
 from .models.runs import WAITING
 from .persons import approving_refused, breaking_refused, may_see
@@ -116,8 +114,7 @@ def break_glass(run: Run, person: Any, why: str, now: datetime | None = None) ->
             queued_at=row.queued_at or now, nudged_at=None,
         )  # fmt: skip
         FollowUp.objects.create(run=row, opened_at=now)
-        _tell(row, "run.glass-broken", why, actor=person, new=Run.State.QUEUED)
-    live.publish(live.OVERVIEW)
+        _tell(row, "run.glass-broken", why, actor=person)
     return row
 
 
@@ -171,7 +168,7 @@ def queue_if_enough(row: Run, now: datetime) -> bool:
         until = min(voice.at for voice in counted) + lives(row) if counted else None
         _write(row, state=Run.State.QUEUED, approved_at=now, queued_at=now, nudged_at=None, expires_at=until)
         names = ", ".join(voice.person.get_username() for voice in found.given)
-        _tell(row, "run.approved", f"Approved by {names}.", new=Run.State.QUEUED, by="quorum")
+        _tell(row, "run.approved", f"Approved by {names}.", by="quorum")
     return True
 
 
@@ -238,18 +235,14 @@ def _write(row: Run, **changes: Any) -> None:
         raise DeployRefused("over", "Somebody else was faster; look at it again.")
     for name, value in changes.items():
         setattr(row, name, value)
-    live.publish(live.project_topic(row.project_id), f"run:{row.pk}")
+    follow(row)
 
 
 def _end(row: Run, state: str, code: str, sentence: str, now: datetime) -> None:
     _write(row, state=state, error_code=code, error_text=sentence, finished_at=now)
     kinds = {Run.State.REJECTED: "run.rejected", Run.State.VOID: "run.void", Run.State.EXPIRED: "run.expired"}
-    _tell(row, kinds[Run.State(state)], sentence, new=state, by="sweep")
+    _tell(row, kinds[Run.State(state)], sentence, by="sweep")
 
 
-def _tell(row: Run, kind: str, why: str, *, actor: Any = None, new: str = "", by: str = "") -> None:
-    event_write(
-        kind, project_id=row.project_id, actor=actor, actor_name="" if actor else by or "dashboard",
-        subject=f"run:{row.pk}", target=row.environment.name if row.environment else "", new=new, why=why,
-        evidence=binding_of(row),
-    )  # fmt: skip
+def _tell(row: Run, kind: str, why: str, *, actor: Any = None, by: str = "dashboard") -> None:
+    tell(row, kind, why, actor=actor, by="" if actor else by, evidence=binding_of(row))

@@ -55,7 +55,7 @@ def changed_of(runs: Sequence[Run]) -> dict[int, list[str]]:
     return {run.pk: _changed(run, newest.get(run.project_id, 0), built) for run in runs}
 
 
-RELATED = ("project", "release", "pipeline", "environment", "build")
+RELATED = ("project", "release__previous", "pipeline", "environment__live", "build", "replaces")
 """What `select_related` has to bring for all of this to ask nothing more."""
 
 

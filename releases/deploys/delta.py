@@ -8,7 +8,7 @@ object ids, so that looking again costs nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -121,7 +121,36 @@ def _tickets(run: Run, commits: Iterable[CommitInfo]) -> tuple[str, ...]:
 # --- what runs there now ---------------------------------------------------------------------------------------------
 
 
-def base_of(run: Run, history: History) -> Base:
+class Known:
+    """Releases by the names that probes gave for what runs, read in one query for many runs."""
+
+    def __init__(self, runs: Iterable[Run]) -> None:
+        places = [run.environment for run in runs if run.environment is not None and run.environment.probe]
+        seen = {(place.project_id, place.seen.strip()) for place in places if place.seen.strip()}
+        self._rows: list[tuple[int, str, str, str]] = []
+        if seen:
+            names = {name for _, name in seen}
+            wanted = Q(tag__in=names) | Q(version__in={name.removeprefix("v") for name in names})
+            for short in {name.lower() for name in names if _HEX.match(name.lower())}:
+                wanted |= Q(commit__startswith=short)
+            rows = Release.objects.filter(wanted, project__in={pk for pk, _ in seen}, deleted_at=None)
+            self._rows = list(rows.order_by("-sort_key").values_list("project_id", "tag", "version", "commit"))
+
+    def find(self, project_pk: int, seen: str) -> tuple[str, str] | None:
+        """Commit and tag of the release that is meant: by its tag, its version, or the begin of its commit's id."""
+        mine = [row for row in self._rows if row[0] == project_pk]
+        for _, tag, version, commit in mine:
+            if seen == tag or seen.removeprefix("v") == version:
+                return commit, tag
+        short = seen.lower()
+        if _HEX.match(short):
+            found = {commit: tag for _, tag, _, commit in reversed(mine) if commit.startswith(short)}
+            if len(found) == 1:
+                return next(iter(found.items()))
+        return None
+
+
+def base_of(run: Run, history: History, known: Known | None = None) -> Base:
     """What the run is compared with: what runs there now or, of one that has begun, what ran there before it."""
     place = run.environment
     if place is None:
@@ -130,15 +159,15 @@ def base_of(run: Run, history: History) -> Base:
         if run.replaces is not None:
             return _of_run(run.replaces, "run", f"It replaced {run.replaces.tag}.")
         return _before(run, f"Nothing was known to run in {place.name} before it")
-    return _now(run, place, history)
+    return _now(run, place, history, known or Known([run]))
 
 
-def _now(run: Run, place: Environment, history: History) -> Base:
+def _now(run: Run, place: Environment, history: History, known: Known) -> Base:
     last = place.live
     if place.seen and place.probe:
         if last is not None and names(place.seen, last):
             return _of_run(last, "probe", f"{place.name} says that it runs {last.tag}.")
-        found = _revision(run, place.seen, history)
+        found = known.find(run.project_id, place.seen.strip()) or _by_git(place.seen.strip().lower(), history)
         if found is not None:
             commit, name = found
             other = f", although {last.tag} was brought there last" if last is not None else ""
@@ -165,21 +194,13 @@ def _before(run: Run, because: str) -> Base:
     return Base(previous.commit, previous.tag, "before", f"{because}; this is measured from {previous.tag}.")
 
 
-def _revision(run: Run, seen: str, history: History) -> tuple[str, str] | None:
-    """The commit that a probe named, and how to call it; None when it is nothing in this repository."""
-    plain = seen.strip()
-    known = Release.objects.filter(project=run.project_id, deleted_at=None)
-    release = known.filter(Q(tag=plain) | Q(version=plain.removeprefix("v"))).order_by("-sort_key").first()
-    if release is not None:
-        return release.commit, release.tag
-    git_dir, short = history.git_dir, plain.lower()
+def _by_git(short: str, history: History) -> tuple[str, str] | None:
+    """The commit whose object id begins so, and how to call it; None when there is none, or several."""
+    git_dir = history.git_dir
     if git_dir is None or not _HEX.match(short):
         return None
     commit = history.ask(lambda: remembered(("revision", str(git_dir), short), lambda: _commit(git_dir, short)))
-    if not commit:
-        return None
-    tagged = known.filter(commit=commit).order_by("-sort_key").first()
-    return commit, tagged.tag if tagged is not None else commit[:7]
+    return (commit, commit[:7]) if commit else None
 
 
 def _commit(git_dir: Any, short: str) -> str:
@@ -188,28 +209,6 @@ def _commit(git_dir: Any, short: str) -> str:
     if found is None or not found.startswith(short):
         raise InvalidValue(f"No commit begins with {short}.")
     return str(found)
-
-
-# --- who wrote it -----------------------------------------------------------------------------------------------------
-
-
-class AuthorsUnknown(Exception):
-    """Git cannot say now who wrote it; the message is a sentence."""
-
-
-def writers_of(run: Run) -> list[Mapping[str, str]]:
-    """Everybody who wrote any of it: of what it changes there, and of the release itself. Raises `AuthorsUnknown`."""
-    with reading(run.project, SECONDS) as history:
-        starts = {base_of(run, history).commit}
-        if run.release is not None and run.release.previous is not None:
-            starts.add(run.release.previous.commit)
-        found: set[tuple[str, str]] = set()
-        for since in sorted(starts):
-            people = history.people(since, run.commit)
-            if people is None:
-                raise AuthorsUnknown(f"Who wrote {run.tag} cannot be told now: {history.problem or NO_MIRROR}")
-            found |= people.authors | {people.pusher}
-    return [{"author_name": name, "author_email": address} for name, address in sorted(found)]
 
 
 def summary(delta: Delta) -> str:
