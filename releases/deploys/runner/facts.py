@@ -13,6 +13,7 @@ MOST_BYTES = 1 << 16
 MOST_FACTS = 100
 LONGEST_VALUE = 4000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,79}\Z")
+_NO_FILE = "HOTFIXDASH_OUTPUT cannot be read: it is no plain file any more."
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -44,10 +45,11 @@ def _read(path: Path) -> tuple[bytes, list[str]]:
     except FileNotFoundError:
         return b"", []
     except OSError:
-        return b"", ["HOTFIXDASH_OUTPUT cannot be read: it is no plain file any more."]
+        return b"", [_NO_FILE]
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return b"", [_NO_FILE]
     with open(descriptor, "rb") as handle:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return b"", ["HOTFIXDASH_OUTPUT cannot be read: it is no plain file any more."]
         data = handle.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         return data[:MOST_BYTES].rpartition(b"\n")[0], [

@@ -159,6 +159,8 @@ class Guardian:
         self.status: int | None = None
         """Of the command itself, once it has ended."""
         self.childless = False
+        self.met = 0
+        """Processes that were there when it came to ending."""
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._woken, False)
         os.set_blocking(self._wake, False)
@@ -177,8 +179,8 @@ class Guardian:
         if failed:
             return f"how=failed code={NOT_STARTED} signal=0 cpu=0 left=0 stuck=0 why={failed}"
         reason = self._watch()
-        left = 0 if reason else self._count()
         stuck = self._end(self.order.grace if reason else self.order.left_grace)
+        left = 0 if reason else self.met
         code, number = _told(self.status)
         how = reason or ("signal" if number else "exited")
         cpu = sum(os.times()[2:4])
@@ -275,9 +277,6 @@ class Guardian:
         living = sum(stat.ticks for stat in below({os.getpid()}, processes())) / _TICKS
         return float(sum(os.times()[2:4])) + living
 
-    def _count(self) -> int:
-        return sum(stat.state not in "ZX" for stat in below({os.getpid()}, processes()))
-
     def _reap(self) -> None:
         """Take note of every child that ended."""
         try:
@@ -298,23 +297,34 @@ class Guardian:
     def _end(self, grace: float) -> int:
         """Ask all to end, then force them; how many could not be ended."""
         self._reap()
-        self._send(signal.SIGTERM)
-        self._send(signal.SIGCONT)  # One that is stopped could not take the first.
-        self._wait_childless(grace)
+        asked: set[int] = set()
+        until = time.monotonic() + grace
+        while not self.childless and time.monotonic() < until:
+            # Again and again: one that is just changing its parent, or being started, is missed by a single look.
+            new = self._living() - asked
+            self._send(new, signal.SIGTERM)
+            self._send(new, signal.SIGCONT)  # One that is stopped could not take the first.
+            asked |= new
+            self._wait_childless(min(0.1, until - time.monotonic()))
         until = time.monotonic() + UNENDABLE
         while not self.childless and time.monotonic() < until:
-            self._send(signal.SIGKILL)
+            living = self._living()
+            self._send(living, signal.SIGKILL)
+            asked |= living
             self._wait_childless(0.05)
-        return 0 if self.childless else max(1, self._count())
+        self.met = len(asked)
+        return 0 if self.childless else max(1, len(self._living()))
 
-    def _send(self, number: signal.Signals) -> None:
-        if self.childless:
-            return
-        pids = {stat.pid for stat in below({os.getpid()}, processes())}
+    def _living(self) -> set[int]:
+        """All that came of the command and still runs."""
+        pids = {stat.pid for stat in below({os.getpid()}, processes()) if stat.state not in "ZX"}
         if self.status is None:
             pids.add(self.child)
             if not os.path.isdir("/proc/self"):
                 pids.add(-self.child)  # Without the kernel's list, at least its process group.
+        return pids
+
+    def _send(self, pids: set[int], number: signal.Signals) -> None:
         for pid in pids:
             try:
                 os.kill(pid, number)
@@ -326,7 +336,7 @@ class Guardian:
         poll = select.poll()
         poll.register(self._woken, select.POLLIN)
         while not self.childless and time.monotonic() < until:
-            poll.poll(min(0.1, max(0.0, until - time.monotonic())) * 1000)
+            poll.poll(max(0.0, until - time.monotonic()) * 1000)
             self._reap()
 
 

@@ -72,7 +72,10 @@ def _forms(value: str) -> Iterator[bytes]:
         raw = part.encode("utf-8", "surrogateescape")
         yield raw
         yield raw.replace(b"\n", b"\r\n")
-        escaped = json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1], shlex.quote(part).strip("'")
+        escaped = (
+            json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1],
+            shlex.quote(part).strip("'"), part.replace("'", "'\\''"),
+        )  # fmt: skip
         quoted = quote(raw, safe=""), quote(raw), quote_plus(raw)
         for form in (*escaped, *quoted, *(text.lower() for text in quoted)):
             yield form.encode("utf-8", "surrogateescape")

@@ -8,12 +8,11 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from releases.git.checkout import check_out, lay_over
 
@@ -124,20 +123,20 @@ def _fits(path: str, glob: str) -> bool:
 
 def _remove(path: Path) -> None:
     """Remove a file or folder, read-only folders in it included; what cannot be removed is left for the next sweep."""
-    with suppress(FileNotFoundError):
-        if path.is_symlink() or not path.is_dir():
-            path.unlink()
-        else:
-            shutil.rmtree(path, onerror=_unlock)
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    try:
+        shutil.rmtree(path)
+    except OSError:
+        _unlock(path)
+        shutil.rmtree(path, ignore_errors=True)
 
 
-def _unlock(function: Callable[..., Any], path: str, _error: Any) -> None:
-    """Make the folder writable in which something could not be removed, and try once more."""
-    with suppress(OSError):
-        parent = os.path.dirname(path)
-        os.chmod(parent, stat.S_IRWXU)
-        if os.path.isdir(path) and not os.path.islink(path):
-            os.chmod(path, stat.S_IRWXU)
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            os.unlink(path)
+def _unlock(path: Path) -> None:
+    """Open all folders below, so that what is in them can be removed (Go's module cache is read-only, for one)."""
+    for folder, names, _files in os.walk(path):
+        for inner in (os.path.join(folder, name) for name in names):
+            if not os.path.islink(inner):
+                with suppress(OSError):
+                    os.chmod(inner, stat.S_IRWXU)
