@@ -1,15 +1,21 @@
 """Signed webhooks in: `POST /hooks/<project>` says "look now", nothing else of it is believed.
 
+`POST /hooks/steps/<step>` answers a step of a pipeline that was started elsewhere. That one is believed, so it must
+carry the step's one-time token besides, and it counts once.
+
 The signature is `X-Hub-Signature-256: sha256=<HMAC-SHA-256 of the body>` by the project's secret, as GitHub, Gitea
-and others send it. What the body says is never read: the remote itself is asked. So a replayed call is harmless, and
-ten calls at once join into one fetch.
+and others send it. What the body of the first kind says is never read: the remote itself is asked. So a replayed call
+is harmless, and ten calls at once join into one fetch.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import logging
+import re
+from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
@@ -18,17 +24,24 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from releases.deploys.acting import run_answer
+from releases.deploys.errors import DeployRefused
+from releases.deploys.models import Step
 from releases.ledger.services import event_write
 from releases.projects.models import Project
 from releases.projects.secrets import SecretUnreadable
 from releases.projects.services import hook_secret
-from releases.tasks import fetch_ask
+from releases.tasks import fetch_ask, run_changed
 
 log = logging.getLogger(__name__)
 
 LARGEST = 1024 * 1024
 """Bytes of a body."""
 HEADER = "X-Hub-Signature-256"
+MOST_FACTS, LONGEST_FACT = 100, 4000
+"""Of a callback: how many facts, and how many characters of one."""
+WANTED = '{"token": "…", "passed": true, "facts": {"name": "value"}, "why": "…"}; facts and why may be left out.'
+FACT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,79}\Z")
 
 
 @csrf_exempt
@@ -36,23 +49,82 @@ HEADER = "X-Hub-Signature-256"
 def hook(request: HttpRequest, project: str) -> HttpResponse:
     """202 queued, 401 bad or missing signature, 404 unknown project, 405 not a POST, 413 body above 1 MiB."""
     if request.method != "POST":
-        return _answer(405, "Use POST.", Allow="POST")
+        return _said(405, "Use POST.", Allow="POST")
     body = _body(request)
     # A slug goes before a name, should one project be called what another is addressed by.
     found = Project.objects.filter(Q(slug=project) | Q(name=project))
     tracked = max(found, key=lambda row: row.slug == project, default=None)
     if tracked is None:
         _count_unknown()
-        return _answer(404, "No such project.")
+        return _said(404, "No such project.")
     if body is None:
-        return _answer(413, "The body is larger than 1 MiB.")
+        return _said(413, "The body is larger than 1 MiB.")
     if not signature_fits(_secret(tracked), body, request.headers.get(HEADER, "")):
         _refused(tracked, missing=HEADER not in request.headers)
-        return _answer(401, "The signature is missing or does not fit the body.")
+        return _said(401, "The signature is missing or does not fit the body.")
     with transaction.atomic():
         Project.objects.filter(pk=tracked.pk).update(hooks_accepted=F("hooks_accepted") + 1)
         fetch_ask(tracked, "webhook")
-    return _answer(202, "Queued.")
+    return _said(202, "Queued.")
+
+
+@csrf_exempt
+@login_not_required
+def answer(request: HttpRequest, pk: int) -> HttpResponse:
+    """202 taken, 400 not the JSON that is wanted, 401 bad signature or token, 404 unknown step, 405 not a POST,
+    409 the step waits for no answer (any more), 413 body above 1 MiB.
+    """
+    if request.method != "POST":
+        return _said(405, "Use POST.", Allow="POST")
+    body = _body(request)
+    step = Step.objects.select_related("run__project").filter(pk=pk).exclude(answer_digest="").first()
+    if step is None:
+        return _said(404, "No such step.")
+    if body is None:
+        return _said(413, "The body is larger than 1 MiB.")
+    project = step.run.project
+    if not signature_fits(_secret(project), body, request.headers.get(HEADER, "")):
+        _refused(project, missing=HEADER not in request.headers)
+        return _said(401, "The signature is missing or does not fit the body.")
+    told = told_from(body)
+    if told is None:
+        return _said(400, f"The body must be JSON: {WANTED}")
+    if not hmac.compare_digest(hashlib.sha256(told.token.encode()).hexdigest(), step.answer_digest):
+        _refused(project, missing=False)
+        return _said(401, "The token is not this attempt's.")
+    try:
+        run_changed(run_answer(step, told.passed, told.facts, told.why))
+    except DeployRefused as refusal:
+        return _said(409, refusal.sentence)
+    return _said(202, "Taken.")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a callback says."""
+
+    token: str
+    passed: bool
+    facts: dict[str, str]
+    why: str
+
+
+def told_from(body: bytes) -> Told | None:
+    """Read it; None when it is anything else than what is wanted."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(data, dict):
+        return None
+    facts, token, passed = data.get("facts") or {}, data.get("token"), data.get("passed")
+    known = isinstance(facts, dict) and all(isinstance(value, str) for value in facts.values())
+    if not known or not isinstance(token, str) or not isinstance(passed, bool) or len(facts) > MOST_FACTS:
+        return None
+    if not all(FACT.match(name) for name in facts):
+        return None
+    clean = {name: value[:LONGEST_FACT] for name, value in facts.items()}
+    return Told(token, passed, clean, str(data.get("why") or "")[:LONGEST_FACT])
 
 
 def _body(request: HttpRequest) -> bytes | None:
@@ -105,5 +177,5 @@ def _count_unknown() -> None:
     )
 
 
-def _answer(status: int, sentence: str, **headers: str) -> HttpResponse:
+def _said(status: int, sentence: str, **headers: str) -> HttpResponse:
     return HttpResponse(f"{sentence}\n", status=status, content_type="text/plain; charset=utf-8", headers=headers)
