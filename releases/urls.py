@@ -4,6 +4,13 @@ from django.urls import URLPattern, path
 
 from . import webhooks
 from .views import (
+    approval,
+    board,
+    deploy_doing,
+    deploy_history,
+    deploy_log,
+    deploy_page,
+    environment_acts,
     fixes,
     frame,
     hotfix,
@@ -19,6 +26,7 @@ from .views import (
     search,
     settle,
     snapshots,
+    waiting,
 )
 
 app_name = "releases"
@@ -57,5 +65,17 @@ urlpatterns: list[URLPattern] = [
     path("projects/<str:slug>/snapshots/<path:tag>.tar.gz", snapshots.snapshot, name="snapshot"),
     path("projects/<str:slug>/snapshots/<path:tag>.tar.gz.sha256", snapshots.checksum, name="snapshot-checksum"),
     path("projects/<str:slug>/compare/", releases.compare, name="compare"),
+    path("waiting/", waiting.waiting, name="waiting"),
+    path("deploys/", board.board_all, name="deploys-all"),
+    path("deploys/history/", deploy_history.history_all, name="deploy-history-all"),
+    path("projects/<str:slug>/deploys/", board.board, name="deploys"),
+    path("projects/<str:slug>/deploys/history/", deploy_history.history_of, name="deploy-history"),
+    path("projects/<str:slug>/deploys/compare/", deploy_history.compare, name="deploy-compare"),
+    path("projects/<str:slug>/deploys/<int:pk>/", deploy_page.run_page, name="run"),
+    path("projects/<str:slug>/deploys/<int:pk>/log/", deploy_log.log, name="run-log"),
+    path("projects/<str:slug>/deploys/<int:pk>/log.txt", deploy_log.log_text, name="run-log-text"),
+    path("projects/<str:slug>/deploys/<int:pk>/approval/", approval.approval, name="approval"),
+    path("projects/<str:slug>/deploys/<int:pk>/<str:verb>/", deploy_doing.act, name="run-act"),
+    path("projects/<str:slug>/environments/<str:name>/<str:verb>/", environment_acts.act, name="environment-act"),
     path("hooks/<str:project>", webhooks.hook, name="hook"),
 ]

@@ -97,7 +97,7 @@ def answer(
             named = {bound.name for bound in form.visible_fields()}
             form.add_error(refused.field if refused.field in named else None, refused.sentence)
             return show(request, project, question, 422)
-        return not_now(request, project, refused.sentence, question.back, question.crumbs)
+        return not_now(request, project, refused.sentence, question.back, question.crumbs, question.tab)
     return done if isinstance(done, HttpResponse) else finish(request, done, question.back)
 
 
@@ -114,11 +114,12 @@ def finish(request: HttpRequest, done: Done, back: str) -> HttpResponse:
 
 
 def not_now(
-    request: HttpRequest, project: Project | None, why: str, back: str, crumbs: list[tuple[str, str]] | None = None
-) -> HttpResponse:
+    request: HttpRequest, project: Project | None, why: str, back: str, crumbs: list[tuple[str, str]] | None = None,
+    tab: str = "hotfixes",
+) -> HttpResponse:  # fmt: skip
     """409 in plain words: why it cannot be done as things stand, and the way back."""
     context = {
-        "why": why, "back": back, "project": project, "tab": "hotfixes", "crumbs": crumbs or [],
+        "why": why, "back": back, "project": project, "tab": tab, "crumbs": crumbs or [],
         "in_dialog": in_dialog(request),
     }  # fmt: skip
     template = "releases/_not_now.html" if in_dialog(request) else "releases/not_now.html"

@@ -6,8 +6,9 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.urls import get_script_prefix, reverse
-from django.utils.html import escape, format_html
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 
@@ -17,10 +18,12 @@ from releases.hotfixes.listing import hotfix_count
 from releases.policies import overview
 from releases.projects.models import Project
 
-from . import links
+from . import links, waiting, words
 from .access import get_project, may
 from .icons import icon
 
+REST = ("releases", "projects")
+"""Tabs for which the bar of a phone has no room."""
 SWITCHER = 12
 """Projects offered in the header; the others are on the projects page."""
 
@@ -39,13 +42,16 @@ class Frame:
     """Read by base.html. Everything is looked up when it is asked for, once per page, and built without templates:
     it stands around every page, and links in it are many.
 
+    `fresh` counts anew what is otherwise kept for a moment.
+
     A view may hand over what it knows already: `project` (the one the page is about), `nav_projects`
-    (rows with `name` and `slug`, by name, one more than is shown when there are more), `nav_owed` (fixes owed) and
-    `nav_hotfixes` (tickets on which something is left to do).
+    (rows with `name` and `slug`, by name, one more than is shown when there are more), `nav_owed` (fixes owed),
+    `nav_hotfixes` (tickets on which something is left to do) and `nav_waiting` (what waits for the person).
     """
 
-    def __init__(self, context: Any) -> None:
+    def __init__(self, context: Any, *, fresh: bool = False) -> None:
         self.context = context
+        self._fresh = fresh
         self.request: HttpRequest | None = context.get("request")
         self.url = address
 
@@ -88,6 +94,40 @@ class Frame:
         return 0 if self.request is None else hotfix_count(self.request.user, self.project)
 
     @cached_property
+    def _stirs(self) -> bool:
+        """Whether anything waits for anybody; without it neither count nor notice are looked for."""
+        request = self.request
+        return request is not None and request.user.is_authenticated and waiting.stirs(request.user)
+
+    @cached_property
+    def waiting(self) -> int:
+        """What waits for this person."""
+        given = self.context.get("nav_waiting")
+        if given is not None:
+            return int(given)
+        return waiting.count(self.request.user, fresh=self._fresh) if self.request and self._stirs else 0
+
+    @property
+    def bell(self) -> SafeString:
+        """The bell with its count; for signed-in people."""
+        number = self.waiting
+        here = ' aria-current="page"' if self.context.get("tab") == "waiting" else ""
+        said = f"{words.plural(number, 'thing waits', 'things wait')} for you" if number else "Nothing waits for you"
+        count = f'<span class="count count--you" aria-hidden="true">{min(number, 99)}</span>' if number else ""
+        url = address("releases:waiting")
+        return mark_safe(  # noqa: S308 - words and addresses of our own
+            f'<a class="icon-btn" href="{url}" aria-label="{said}"{here}>{icon("bell")}{count}</a>'
+        )
+
+    @cached_property
+    def glass(self) -> SafeString:
+        """The notice on every page while a broken glass was not looked at."""
+        found = waiting.broken(self.request.user) if self.request and self._stirs else None
+        if found is None:
+            return SafeString("")
+        return SafeString(render_to_string("parts/glass.html", {"glass": found}))
+
+    @cached_property
     def may_manage(self) -> bool:
         return self.request is not None and may(self.request, Act.MANAGE)
 
@@ -121,6 +161,7 @@ class Frame:
             ("overview", "Overview", "layout-dashboard", base, 0),
             ("matrix", "Merge-back", "git-merge", f"{base}merge-back/", self.owed),
             ("hotfixes", "Hotfixes", "git-branch", f"{base}hotfixes/", self.hotfixes),
+            ("deploys", "Deploys", "rocket", f"{base}deploys/", 0),
             ("releases", "Releases", "tag", f"{base}releases/", 0),
             ("projects", "Projects", "list", address("releases:projects"), 0),
         ]
@@ -152,15 +193,25 @@ class Frame:
 
     @cached_property
     def bottom(self) -> SafeString:
-        """The bar of a phone."""
-        # Five at most fit; projects are a tap away in the switcher.
-        rows = [row for row in self._rows() if row[0] != "projects"]
-        rows.append(("search", "Search", "search", address("releases:search"), 0))
+        """The bar of a phone: four with their counts; the others stand behind "More"."""
+        rows = [row for row in self._rows() if row[0] not in REST]
         return mark_safe(  # noqa: S308 - words and addresses of our own
             "".join(
                 f'<a href="{url}"{self._current(key)}><span class="bn-i">{icon(name, "i--lg")}'
                 f"{_count(key, count)}</span>{label}</a>"
                 for key, label, name, url, count in rows
+            )
+        )
+
+    @property
+    def rest(self) -> SafeString:
+        """What stands behind "More" in the bar of a phone."""
+        rows = [row for row in self._rows() if row[0] in REST]
+        rows.append(("search", "Search", "search", address("releases:search"), 0))
+        return mark_safe(  # noqa: S308 - words and addresses of our own
+            "".join(
+                f'<a href="{url}"{self._current(key)}>{icon(name, "i--sm")} {label}</a>'
+                for key, label, name, url, _count in rows
             )
         )
 
@@ -171,8 +222,12 @@ def tabs(request: HttpRequest) -> HttpResponse:
     context = {"request": request, "tab": request.GET.get("tab", ""), "project": None}
     if slug:
         context["project"] = get_project(request, slug)
-    frame = Frame(context)
-    return HttpResponse(format_html('{}<nav id="tabs-m" hx-swap-oob="innerHTML">{}</nav>', frame.tabs, frame.bottom))
+    frame = Frame(context, fresh=True)
+    parts = [("tabs-m", frame.bottom), ("glass", frame.glass)]
+    if request.user.is_authenticated:
+        parts.append(("bell", frame.bell))
+    beside = format_html_join("", '<div id="{}" hx-swap-oob="innerHTML">{}</div>', parts)
+    return HttpResponse(format_html("{}{}", frame.tabs, beside))
 
 
 def _count(key: str, number: int, before: str = "") -> str:

@@ -79,10 +79,24 @@ def run(slug: str, pk: int) -> str:
     return _under(slug, f"deploys/{pk}/")
 
 
-def run_log(slug: str, pk: int, line: int = 0) -> str:
-    """Its log; at one line."""
-    path = f"{run(slug, pk)}log/"
-    return f"{path}?line={line}#L{line}" if line else path
+def run_log(slug: str, pk: int) -> str:
+    """The lines of its log after a number, for open pages."""
+    return f"{run(slug, pk)}log/"
+
+
+def run_log_text(slug: str, pk: int) -> str:
+    """Its whole log as text."""
+    return f"{run(slug, pk)}log.txt"
+
+
+def run_line(slug: str, pk: int, line: int) -> str:
+    """One line of its log."""
+    return f"{run(slug, pk)}?line={line}#L{line}"
+
+
+def compare(slug: str, first: str, second: str) -> str:
+    """Two points of history beside each other."""
+    return _under(slug, f"compare/?{urlencode({'from': first, 'to': second})}")
 
 
 def run_act(slug: str, verb: str, pk: int, **query: str) -> str:

@@ -16,6 +16,9 @@ ICONS = {
     "merge-back": "git-merge", "merge-back-all": "git-merge", "cut": "git-branch", "finish": "tag", "clean-up": "check",
     "review": "eye", "triage": "list", "choose-way": "arrow-right", "revert": "undo-2", "re-apply": "rotate-ccw",
     "retry": "rotate-ccw", "confirm": "check", "reopen": "rotate-ccw", "look": "eye",
+    "approve": "circle-check", "rollback": "undo-2", "abandon": "circle-pause",
+    "abort": "octagon-x", "move": "list", "cancel": "x", "deploy": "rocket", "lock": "lock", "unlock": "lock",
+    "withdraw": "undo-2", "glass": "siren",
 }  # fmt: skip
 ACT = (Code.MISSING.value, Code.PARTIAL.value, Code.REVERTED.value)
 CONFIRM = (Code.LIKELY.value, Code.DECLARED.value)

@@ -34,6 +34,12 @@ def duration(seconds: float) -> str:
     return f"{left // big} {unit} {rest} {part}" if rest else f"{left // big} {unit}"
 
 
+def lasted(seconds: float) -> str:
+    """How long a step took, to the second while that matters: 2 s, 8 m 02 s, 2 h 25 m."""
+    left = max(0, round(seconds))
+    return f"{left // MINUTE} m {left % MINUTE:02} s" if MINUTE <= left < HOUR else duration(left)
+
+
 def duration_round(seconds: float) -> str:
     """One unit, in words, for a sentence: 9 days, 1 hour, 12 minutes."""
     left = max(0, int(seconds))
