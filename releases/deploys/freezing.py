@@ -70,16 +70,17 @@ def windows(
             why = last.why if window.why in last.why.split("; ") else f"{last.why}; {window.why}"
             window = Window(last.starts, max(last.ends, window.ends), why)
         joined.append(window)
-    return joined
+    return [window for window in joined if window.ends > since]
 
 
 def _windows(freeze: Freeze, zone: ZoneInfo, since: datetime, until: datetime) -> Iterator[Window]:
     if freeze.starts_at is not None and freeze.ends_at is not None:
-        if freeze.ends_at > since and freeze.starts_at <= until:
+        if freeze.starts_at <= until:
             yield Window(freeze.starts_at, freeze.ends_at, freeze.why)
         return
     begins, ends = freeze.from_time or time(0), freeze.until_time or time(0)
     over_night = _ONE_DAY if ends <= begins else timedelta(0)
+    # A week back, so that windows which touch are one from its very begin.
     day, last = since.astimezone(zone).date() - 8 * _ONE_DAY, until.astimezone(zone).date()
     while day <= last:
         if day.weekday() in freeze.weekdays:
