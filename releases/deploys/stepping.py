@@ -27,6 +27,7 @@ from .runner.logs import LogWriter
 from .runner.workspaces import Workspace, overlay, workspace
 from .settings_services import secret_values
 from .spec import Answer, StepKind, StepSpec
+from .watching import settle
 
 Stop = Callable[[], str]
 NOT_CARRIED_OUT = "refused"
@@ -73,8 +74,6 @@ def step_carry_out(run: Run, step: Step, spec: StepSpec, stop: Stop, token: str 
     with LogWriter(run.pk, run.fence, step.index, secrets | ({"token": token} if token else {})) as log:
         doing = Doing(run, step, spec, stop, log, secrets, token)
         if spec.kind is StepKind.VERIFY and not spec.run:
-            from .watching import settle
-
             return settle(run, stop, log.write)
         ended = _prove(doing) if spec.kind is StepKind.PROVE else _command(doing)
         for note in ended.notes:

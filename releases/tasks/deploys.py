@@ -16,6 +16,7 @@ from releases.deploys.following import hotfixes_follow
 from releases.deploys.gates import locks_end
 from releases.deploys.models import Environment, Run
 from releases.deploys.moving import run_next, run_nudged, runs_lost, runs_to_nudge
+from releases.deploys.probing import probe_lives
 from releases.deploys.promoting import run_follow_up, runs_to_follow_up, shipping_observe
 from releases.deploys.requesting import build_request, deploy_request, rollback_request
 from releases.deploys.runner.marks import orphans_end
@@ -113,16 +114,24 @@ def shipping_look(project: Project) -> None:
 
 def deploys_sweep() -> int:
     """Name lost workers and what they left, ask for what follows, nudge what was left behind; how many were nudged."""
-    runs_lost()
-    answers_overdue()
-    runs_expire()
-    locks_end()
-    orphans_end(run_alive)
+    for part in (runs_lost, _orphans_end, answers_overdue, runs_expire, locks_end, _follow_up, hotfixes_follow):
+        try:
+            part()
+        except Exception:
+            # What one of them cannot do must not keep the others from it; the next sweep tries again.
+            log.exception("a part of the sweep failed: %s", part.__name__)
+    return sum(run_nudge(pk) for pk in runs_to_nudge())
+
+
+def _orphans_end() -> None:
+    """End what belongs to no run, and remove its folders."""
+    orphans_end(lambda marker: run_alive(marker) or probe_lives(marker))
     workspaces_sweep(work_root())
+
+
+def _follow_up() -> None:
     for run in runs_to_follow_up():
         try:
             run_follow_up(run)
         except Exception:
             log.exception("what follows from run %s could not be asked for", run.pk)
-    hotfixes_follow()
-    return sum(run_nudge(pk) for pk in runs_to_nudge())

@@ -7,7 +7,7 @@ out, so that tests can count what really happened, and wait where a test tells t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from typing import Any
 from releases.deploys.models import Environment, Pipeline, Run, Step
 from releases.deploys.settings_services import pipeline_save
 from releases.deploys.spec import PipelineSpec, StepKind, StepSpec, Trigger
+from releases.hotfixes.models import Hotfix
+from releases.hotfixes.observing import hotfixes_observe
+from releases.ledger.models import Event
 from releases.policies import keeping_up
 from releases.projects.models import Project, Release
 from releases.projects.services import fetch_request, project_add
@@ -73,6 +76,18 @@ class Shop:
         """Save these steps (the usual ones without any) as the next version."""
         return pipeline_save(self.project, PipelineSpec(trigger=trigger, steps=tuple(steps or self.steps())))
 
+    def hotfix(self, tag: str, key: str = "TICKET-7") -> Hotfix:
+        """A ticket whose fix was made on a branch of its own, merged and tagged; fetched and observed."""
+        self.repo.branch(f"hotfix/{key}", at="main")
+        self.repo.commit({"app.py": f"shop {tag}\n"}, f"[HOTFIX] {key}: mend it", branch=f"hotfix/{key}")
+        self.repo.tag(tag, at=self.repo.merge(f"hotfix/{key}", into="main", message=f"Merge {key}"), message=tag)
+        ticket = Hotfix.objects.create(project=self.project, key=key, title="The till rounds wrongly")
+        self.look()
+        hotfixes_observe(self.project)
+        ticket.refresh_from_db()
+        assert ticket.tag == tag
+        return ticket
+
     def tag(self, name: str, text: str = "") -> str:
         """A commit on main with a tag, pushed."""
         commit = self.repo.commit({"app.py": f"shop {text or name}\n"}, f"Version {name}", branch="main")
@@ -86,6 +101,8 @@ def make_shop(folder: Path, *places: str, **fields: Any) -> Shop:
     repo = make_repo(folder / "remote")
     repo.commit({"app.py": "shop v1.0.0\n", "README": "A shop.\n"}, "Start", branch="main")
     repo.tag("v1.0.0", at="main", message="Version 1.0.0")
+    repo.branch("develop", at="main")
+    repo.commit({"next.py": "next\n"}, "Begin what is next", branch="develop")
     project, run = project_add(fields.pop("name", "shop"), str(repo.path), operator=True, fetch_every=3600)
     shop = Shop(repo, project, folder)
     shop.tag("v1.0.1")
@@ -121,5 +138,6 @@ def until(true: Callable[[], object], seconds: float = 60.0) -> None:
         time.sleep(0.02)
 
 
-def kinds(events: Sequence[Any]) -> list[str]:
-    return [event.kind for event in events]
+def events_of(run: Run) -> list[str]:
+    """The kinds of what the ledger tells of it, in order."""
+    return list(Event.objects.filter(subject=f"run:{run.pk}").order_by("pk").values_list("kind", flat=True))
