@@ -47,7 +47,7 @@ class Declaring:
     def _trailers(self, candidates: Sequence[Facts]) -> Trailers:
         everything = [*candidates, *self.pool.linking]
         index = ShaIndex([*(commit.sha for commit in candidates), *self.pool.by_sha])
-        elsewhere = objects.resolve_many(self.history.git_dir, written_names(everything, index))
+        elsewhere = objects.resolve_many(self.history.reader.gits, written_names(everything, index))
         others = set(elsewhere.values())
         outside = objects.unreached(self.history.git_dir, sorted(others), self.tip)
         self._inside = others - outside

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from releases.git import objects
+from releases.git.standing import Gits
 
 from .content import UNREADABLE, Content, read_content
 from .facts import PATCH_LIMIT, Facts, Names, read_facts
@@ -104,6 +105,10 @@ class Ahead:
                 part.failed = error
             part.read.set()
 
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._waiting.clear()
+
     def take(self, wanted: Iterable[str]) -> dict[str, Facts]:
         """What was read in the parts that hold any of these, once those are complete; handed out once."""
         found: dict[str, Facts] = {}
@@ -121,12 +126,17 @@ class Reader:
     """Facts and contents of one repository, as they are asked for; keeps what it read."""
 
     def __init__(self, git_dir: Path) -> None:
-        self.git_dir = git_dir
+        self.gits = Gits(git_dir)
         self.unreadable: set[str] = set()
         """Commits of which something could not be read."""
         self._names = Names()
         self.ahead = Ahead(self._facts)
         """Facts that are read beside other work."""
+
+    def close(self) -> None:
+        """End the git processes."""
+        self.ahead.stop()
+        self.gits.close()
 
     def facts(self, shas: Sequence[str], *, bodies: bool = True) -> dict[str, Facts]:
         """Facts of these commits, with the whole message or not."""
@@ -136,7 +146,7 @@ class Reader:
 
     def _facts(self, shas: Sequence[str], bodies: bool) -> dict[str, Facts]:
         read = (read_facts(fields, raw, self._names, body=bodies)
-                for fields, raw in objects.records(self.git_dir, shas, self.unreadable.add))  # fmt: skip
+                for fields, raw in objects.records(self.gits, shas, self.unreadable.add))  # fmt: skip
         return {facts.sha: facts for facts in read}
 
     def contents(self, shas: Iterable[str]) -> dict[str, Content]:
@@ -145,7 +155,7 @@ class Reader:
         found: dict[str, Content] = {}
 
         def read(part: Sequence[str]) -> None:
-            for sha, patch, cut in objects.patches(self.git_dir, part, self.unreadable.add, PATCH_LIMIT):
+            for sha, patch, cut in objects.patches(self.gits, part, self.unreadable.add, PATCH_LIMIT):
                 found[sha] = read_content(patch, cut=cut)
 
         _in_lanes(listed, read)
@@ -155,10 +165,10 @@ class Reader:
 
     def merge_contents(self, shas: Sequence[str]) -> dict[str, Content]:
         """What merges changed of their own (against what git would have merged); only those with such changes."""
-        touched = objects.touched_merges(self.git_dir, shas, self.unreadable.add)
+        touched = objects.touched_merges(self.gits, shas, self.unreadable.add)
         suspects = [sha for sha in shas if sha in touched]
         found: dict[str, Content] = {}
-        for sha, patch, cut in objects.merge_patches(self.git_dir, suspects, self.unreadable.add, PATCH_LIMIT):
+        for sha, patch, cut in objects.merge_patches(self.gits.git_dir, suspects, self.unreadable.add, PATCH_LIMIT):
             if patch.strip():
                 found[sha] = read_content(patch, cut=cut)
         return found

@@ -22,7 +22,7 @@ ROOTS = 400
 class History:
     """The commits reachable from production and target tips.
 
-    `production` and `targets` map names as typed to full object ids.
+    `production` and `targets` map names as typed to full object ids. Whoever makes one closes it.
     """
 
     def __init__(self, git_dir: Path | str, production: Mapping[str, str], targets: Mapping[str, str]) -> None:
@@ -40,6 +40,10 @@ class History:
         self._ancestor: dict[tuple[str, str], bool] = {}
         self._boundary: set[str] | None = None
         self._graph: CommitGraph | None = None
+
+    def close(self) -> None:
+        """End the git processes that answered. To be called when nothing more is asked."""
+        self.reader.close()
 
     @property
     def shallow_boundary(self) -> set[str]:

@@ -37,7 +37,7 @@ class Judging:
         self.shas = list(shas)
         self.masked = masked
         self.ignored = ignored
-        self.patches = Patches(history.git_dir, history.reader)
+        self.patches = Patches(history.reader)
         self.observed: dict[str, Observed] = {}
         self.lacking: list[str] = []
         """What production has and the target has not."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from releases.git import objects
+from releases.git.standing import Gits
 
 from .content import Content, contained, similarity
 from .facts import Facts
@@ -38,7 +38,6 @@ HELD = 96 << 20
 class Patches:
     """Contents read so far, and the sizes of blobs."""
 
-    git_dir: Path
     reader: Reader
     known: dict[str, Content] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
@@ -77,7 +76,7 @@ class Patches:
             for pair in commit.blobs:
                 wanted.update((blob, None) for blob in pair if blob not in self.sizes and blob.strip("0"))
         if wanted:
-            self.sizes.update(objects.sizes(self.git_dir, list(wanted)))
+            self.sizes.update(objects.sizes(self.reader.gits, list(wanted)))
 
     def growth(self, commit: Facts) -> tuple[int | None, ...] | None:
         """Bytes by which each path grew, None for what cannot be told; None when nothing can."""
@@ -186,7 +185,7 @@ def look_for_names(pool: Pool, patches: Patches, commits: Sequence[Facts], obser
         matches = [(measured(patches, commit, hit.other, hit.evidence), hit) for hit in found]
         matches = [(match, hit) for match, hit in matches if _believable(commit, match, hit)]
         for match, hit in matches:
-            if is_part(match) and _all_it_can_take(patches.git_dir, commit, hit.other):
+            if is_part(match) and _all_it_can_take(patches.reader.gits, commit, hit.other):
                 match.narrower = False
         matches.sort(key=lambda item: _rank(commit, *item), reverse=True)
         seen = observed[commit.sha]
@@ -229,7 +228,7 @@ def hits_of(pool: Pool, commit: Facts) -> list[Hit]:
     return [Hit(o, sha in by_date, o.key == commit.key, sha in by_request) for sha, o in others.items()]
 
 
-def _all_it_can_take(git_dir: Path, commit: Facts, other: Facts) -> bool:
+def _all_it_can_take(gits: Gits, commit: Facts, other: Facts) -> bool:
     """Whether what the counterpart leaves out is about files that the target did not have when it was made.
 
     Vendored copies and generated files are often kept in one line only; what is new in the fix cannot excuse itself.
@@ -240,7 +239,7 @@ def _all_it_can_take(git_dir: Path, commit: Facts, other: Facts) -> bool:
     new = {path.rpartition("/")[0] for status, path in left if status == "A"}
     if not old or len(left) > LEFT_OUT:
         return False
-    return not objects.present(git_dir, [f"{other.sha}:{path}" for path in (*old, *sorted(new)) if path])
+    return not objects.present(gits, [f"{other.sha}:{path}" for path in (*old, *sorted(new)) if path])
 
 
 def _others(hits: Sequence[Hit]) -> list[Facts]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from . import runner
-from .errors import Corrupt, GitError, MissingObject, TimedOut
+from .errors import GitError, TimedOut
+from .standing import LONG, MOST, Answer, Gits, standing
 
 DIFF = ("--no-renames", "--full-index", "--no-ext-diff", "--no-textconv", "--no-color", "--diff-algorithm=myers",
         "--no-indent-heuristic", "--src-prefix=a/", "--dst-prefix=b/", "--ignore-submodules=none", "--submodule=short",
@@ -23,14 +24,13 @@ DIFF = ("--no-renames", "--full-index", "--no-ext-diff", "--no-textconv", "--no-
 PATCH = ("-p", "-U3", "--inter-hunk-context=0")
 FIELDS = ("%H", "%P", "%an", "%ae", "%at", "%ct", "%s", "%B")
 """Fields of one record, each led in by a NUL byte; the changed paths follow after one more."""
-LONG = 6 * 3600.0
-"""Seconds that a read over a whole history may take."""
 HOPELESS = 400
 """Unreadable commits in a row after which the rest of a list is taken to be unreadable too."""
 _CHUNK = 1 << 18
 _FORMAT = "--format=" + "".join("%x00" + field for field in FIELDS) + "%x00"
 
 _Item = TypeVar("_Item")
+_Source = Answer | runner.Stream
 Missing = Callable[[str], None]
 """Called with each commit that cannot be read."""
 
@@ -71,38 +71,23 @@ def is_ancestor(git_dir: Path, sha: str, tip: str) -> bool:
     return done.code == 0
 
 
-def resolve_many(git_dir: Path, names: Sequence[str]) -> dict[str, str]:
+def resolve_many(where: Path | Gits, names: Sequence[str]) -> dict[str, str]:
     """Full object ids of the commits that these (abbreviated) ids name; ambiguous and unknown ones are left out."""
-    if not names:
-        return {}
-    text = "".join(f"{name}^{{commit}}\n" for name in names).encode()
-    done = runner.run(["cat-file", "--batch-check=%(objectname) %(objecttype)"], git_dir=git_dir, stdin=text)
-    answers = done.text.splitlines()
-    found: dict[str, str] = {}
-    for name, answer in zip(names, answers, strict=False):
-        parts = answer.split(" ")
-        if len(parts) == 2 and parts[1] == "commit":
-            found[name] = parts[0]
-    return found
+    with standing(where) as gits:
+        answers = gits.look_up([f"{name}^{{commit}}" for name in names])
+    return {name: known.sha for name, known in zip(names, answers, strict=False) if known and known.kind == "commit"}
 
 
-def records(git_dir: Path, shas: Sequence[str], missing: Missing) -> Iterator[tuple[list[bytes], bytes]]:
+def records(where: Path | Gits, shas: Sequence[str], missing: Missing) -> Iterator[tuple[list[bytes], bytes]]:
     """Metadata (FIELDS) and raw changed paths of each commit; merges come with no paths."""
     arguments = ["diff-tree", "--stdin", "-r", "--root", "--raw", "--no-abbrev", "--always", *DIFF, _FORMAT]
-    return _resumed(git_dir, arguments, shas, _split_records, missing)
+    return _answered(where, arguments, shas, _split_records, missing)
 
 
-def patches(
-    git_dir: Path, shas: Sequence[str], missing: Missing, limit: int, *, reverse: bool = False
-) -> Iterator[tuple[str, bytes, bool]]:
+def patches(where: Path | Gits, shas: Sequence[str], missing: Missing, limit: int) -> Iterator[tuple[str, bytes, bool]]:
     """(commit, its patch, whether the patch was cut at `limit` bytes) of commits that are not merges."""
-    way = ["-R"] if reverse else []
-    arguments = ["diff-tree", "--stdin", "-r", "--root", *PATCH, "--always", *way, *DIFF]
-
-    def split(flow: runner.Stream, listed: Sequence[str]) -> Iterator[tuple[str, bytes, bool]]:
-        return _split_patches(flow, listed, limit)
-
-    return _resumed(git_dir, arguments, shas, split, missing)
+    arguments = ["diff-tree", "--stdin", "-r", "--root", *PATCH, "--always", *DIFF]
+    return _answered(where, arguments, shas, _patches_within(limit), missing)
 
 
 def merge_patches(
@@ -111,25 +96,26 @@ def merge_patches(
     """What each merge changed of its own: its tree against what git alone would have merged."""
     arguments = ["log", "--stdin", "--no-walk=unsorted", "--remerge-diff", *PATCH, "--format=%H", *DIFF]
 
-    def split(flow: runner.Stream, listed: Sequence[str]) -> Iterator[tuple[str, bytes, bool]]:
-        return _split_patches(flow, listed, limit)
+    @contextmanager
+    def ask(part: Sequence[str]) -> Iterator[runner.Stream]:
+        with _listed(part) as listed, runner.stream(arguments, git_dir=git_dir, stdin=listed, timeout=LONG) as flow:
+            yield flow
 
-    return _resumed(git_dir, arguments, shas, split, missing)
+    return _resumed(ask, shas, _patches_within(limit), missing)
 
 
-def touched_merges(git_dir: Path, shas: Sequence[str], missing: Missing) -> set[str]:
+def touched_merges(where: Path | Gits, shas: Sequence[str], missing: Missing) -> set[str]:
     """The merges that differ in some file from all their parents: only these can carry changes of their own."""
     arguments = ["diff-tree", "--stdin", "-c", "-r", "--raw", "--always", "--no-abbrev", "--no-renames"]
-    touched: set[str] = set()
-    for sha, body, _cut in _resumed(
-        git_dir, arguments, shas, lambda flow, listed: _split_patches(flow, listed, 1 << 22), missing
-    ):
-        if body.strip():
-            touched.add(sha)
-    return touched
+    found = _answered(where, arguments, shas, _patches_within(1 << 22), missing)
+    return {sha for sha, body, _cut in found if body.strip()}
 
 
-def _split_records(flow: runner.Stream, listed: Sequence[str]) -> Iterator[tuple[list[bytes], bytes]]:
+def _patches_within(limit: int) -> Callable[[_Source, Sequence[str]], Iterator[tuple[str, bytes, bool]]]:
+    return lambda flow, listed: _split_patches(flow, listed, limit)
+
+
+def _split_records(flow: _Source, listed: Sequence[str]) -> Iterator[tuple[list[bytes], bytes]]:
     width = len(FIELDS) + 1
     fields: list[bytes] = []
     tail: list[bytes] = []
@@ -151,7 +137,7 @@ def _split_records(flow: runner.Stream, listed: Sequence[str]) -> Iterator[tuple
         yield fields[1:width], fields[width]
 
 
-def _split_patches(flow: runner.Stream, listed: Sequence[str], limit: int) -> Iterator[tuple[str, bytes, bool]]:
+def _split_patches(flow: _Source, listed: Sequence[str], limit: int) -> Iterator[tuple[str, bytes, bool]]:
     """Cut the output at the commits' ids, which come in the order of the list, each on a line of its own."""
     buffer, at = b"\n", 0
     held: list[bytes] = []
@@ -183,26 +169,39 @@ def _split_patches(flow: runner.Stream, listed: Sequence[str], limit: int) -> It
         yield current, b"".join([*held, buffer]) if size <= limit else b"", size > limit
 
 
-def _resumed(
-    git_dir: Path,
+def _answered(
+    where: Path | Gits,
     arguments: Sequence[str],
     shas: Sequence[str],
-    split: Callable[[runner.Stream, Sequence[str]], Iterator[_Item]],
+    split: Callable[[_Source, Sequence[str]], Iterator[_Item]],
     missing: Missing,
 ) -> Iterator[_Item]:
-    """Run git over the list; where it dies, look at the two commits it can have died of, and go on behind them."""
+    """What a standing git says to the list."""
+    with standing(where) as gits:
+        yield from _resumed(lambda listed: gits.listed(arguments, listed), shas, split, missing)
+
+
+def _resumed(
+    ask: Callable[[Sequence[str]], AbstractContextManager[_Source]],
+    shas: Sequence[str],
+    split: Callable[[_Source, Sequence[str]], Iterator[_Item]],
+    missing: Missing,
+) -> Iterator[_Item]:
+    """Ask git about the list; where it dies, look at the two commits it can have died of, and go on behind them."""
     start, hopeless = 0, 0
     while start < len(shas):
-        part = shas[start:]
+        part = shas[start : start + MOST]
+        end = start + len(part)
         held: list[_Item] = []
         try:
-            with _listed(part) as listed, runner.stream(arguments, git_dir=git_dir, stdin=listed, timeout=LONG) as flow:
+            with ask(part) as flow:
                 for item in split(flow, part):
                     yield from held
                     start += len(held)
                     held = [item]
             yield from held
-            return
+            start = end
+            continue
         except TimedOut:
             raise
         except GitError:
@@ -210,7 +209,7 @@ def _resumed(
         suspects = shas[start : start + 2]
         start += 2
         for suspect in suspects:
-            good = _alone(git_dir, arguments, suspect, split)
+            good = _alone(ask, suspect, split)
             hopeless = 0 if good else hopeless + 1
             yield from good
             if not good:
@@ -222,13 +221,12 @@ def _resumed(
 
 
 def _alone(
-    git_dir: Path,
-    arguments: Sequence[str],
+    ask: Callable[[Sequence[str]], AbstractContextManager[_Source]],
     sha: str,
-    split: Callable[[runner.Stream, Sequence[str]], Iterator[_Item]],
+    split: Callable[[_Source, Sequence[str]], Iterator[_Item]],
 ) -> list[_Item]:
     try:
-        with runner.stream(arguments, git_dir=git_dir, stdin=f"{sha}\n".encode(), timeout=LONG) as flow:
+        with ask([sha]) as flow:
             return list(split(flow, [sha]))
     except TimedOut:
         raise
@@ -245,35 +243,16 @@ def shallow_boundary(git_dir: Path) -> set[str]:
     return set()
 
 
-def sizes(git_dir: Path, blobs: Sequence[str]) -> dict[str, int]:
-    """Size in bytes of each object that can be read.
-
-    In a partial clone git stops at the first object it does not have: what comes after it is left out as well.
-    """
-    found: dict[str, int] = {}
-    with (
-        suppress(MissingObject, Corrupt),
-        _listed(blobs) as listed,
-        runner.stream(
-            ["cat-file", "--buffer", "--batch-check=%(objectname) %(objectsize)"],
-            git_dir=git_dir, stdin=listed, timeout=LONG,
-        ) as flow,
-    ):  # fmt: skip
-        for line in flow.stdout:
-            sha, _, size = line.rstrip().partition(b" ")
-            if size.isdigit():
-                found[sha.decode("ascii")] = int(size)
-    return found
+def sizes(where: Path | Gits, blobs: Sequence[str]) -> dict[str, int]:
+    """Size in bytes of each object that can be read."""
+    with standing(where) as gits:
+        return {known.sha: known.size for known in gits.look_up(blobs) if known}
 
 
-def present(git_dir: Path, names: Sequence[str]) -> set[str]:
+def present(where: Path | Gits, names: Sequence[str]) -> set[str]:
     """Those of these names (`commit:path`, without line breaks) that are there."""
-    if not names:
-        return set()
-    text = "".join(f"{name}\n" for name in names).encode()
-    done = runner.run(["cat-file", "--batch-check=%(objecttype)"], git_dir=git_dir, stdin=text)
-    answers = done.stdout.split(b"\n")
-    return {name for name, answer in zip(names, answers, strict=False) if answer in (b"blob", b"tree", b"commit")}
+    with standing(where) as gits:
+        return {name for name, known in zip(names, gits.look_up(names), strict=False) if known}
 
 
 def unreached(git_dir: Path, shas: Sequence[str], tip: str) -> set[str]:

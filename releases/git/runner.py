@@ -244,6 +244,10 @@ class Stream:
     def read(self, size: int = -1) -> bytes:
         return self.stdout.read(size)
 
+    def read1(self, size: int) -> bytes:
+        """What has come so far, at most so many bytes; waits for the first of them."""
+        return self.stdout.read1(size)  # type: ignore[attr-defined,no-any-return]
+
     def send(self, question: bytes) -> None:
         """Hand git a short question; only in a `dialogue`. What git says to it must be read before the next one."""
         assert self._process.stdin is not None  # noqa: S101

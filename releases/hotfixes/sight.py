@@ -6,6 +6,7 @@ A question that git cannot answer now gives None; what was known before then sta
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -104,8 +105,8 @@ class Sight:
             path = facts_file(self.project)
             store = FactStore(path) if path.exists() else None
             try:
-                history = Judged(git_dir, {sha: sha for sha in shas}, {name: tip})
-                return Engine(history, store).judge([list(shas)])[name][0]
+                with closing(Judged(git_dir, {sha: sha for sha in shas}, {name: tip})) as history:
+                    return Engine(history, store).judge([list(shas)])[name][0]
             finally:
                 if store is not None:
                     store.close()

@@ -128,15 +128,16 @@ class _Answer:
         full = frozenset(objects.resolve_many(asked.git_dir, sorted(ignored)).values()) if ignored else frozenset()
         # Made before discovery reads anything, so that what the store knows is not read from git again.
         self.engine = Engine(self.history, self.store, Options(self.question.mask_trailers, full, say))
-        self.engine.begin()
 
     @cached_property
     def terrain(self) -> Terrain:
         tags = [(tag.name, tag.commit, tag.made_at) for tag in self.asked.refs.tags.values()]
-        return Terrain(self.history, self.policy, self.asked.production, self.asked.targets, tags)
+        single = self.question.commits
+        return Terrain(self.history, self.policy, self.asked.production, self.asked.targets, tags, single=single)
 
     def report(self, began: float, *, preview: bool) -> Report:
         try:
+            self.engine.begin()
             self.say("Looking for fixes …")
             findings = self._findings()
             self._judge(findings.fixes)
@@ -146,6 +147,7 @@ class _Answer:
                 report.preview_seconds = self._preview(findings)
             return report
         finally:
+            self.history.close()
             if self.store is not None:
                 self.store.close()
 

@@ -47,7 +47,7 @@ def _looked_at(history: History, shas: Sequence[str], policy: FlowPolicy) -> dic
             to_read.append(sha)
         else:
             found[sha] = could_be
-    for sha, patch, cut in objects.patches(history.git_dir, to_read, lambda _sha: None, LIMIT):
+    for sha, patch, cut in objects.patches(history.reader.gits, to_read, lambda _sha: None, LIMIT):
         facts = history.known(sha)
         if facts is not None:
             found[sha] = not cut and is_chore(facts.subject, line_changes(patch, facts.paths), policy)

@@ -9,6 +9,7 @@ from pathlib import Path
 from releases.evidence.store import FactStore
 from releases.git import objects, runner
 from releases.git.errors import GitError
+from releases.git.standing import LONG
 
 LIMIT = 4 << 20
 """Bytes of one merge's own patch that are looked at; a merge with more surely has changes of its own."""
@@ -55,7 +56,7 @@ def _suspects(git_dir: Path, merges: Sequence[str], unreadable: set[str]) -> lis
     found: dict[str, None] = {}
     current = ""
     try:
-        with runner.stream(args, git_dir=git_dir, stdin=spec, timeout=objects.LONG) as flow:
+        with runner.stream(args, git_dir=git_dir, stdin=spec, timeout=LONG) as flow:
             for line in flow:
                 if _ID.match(line):
                     current = line.strip().decode("ascii")

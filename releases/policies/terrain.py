@@ -1,8 +1,8 @@
 """Lay out a repository for discovery: the commits that matter as a graph, target lines, tags, and what messages say.
 
-Where production and targets were cut from one line and never met again (maintenance lines, hotfix tags), only what
-they do not share is looked at. Where they merge back and forth (GitFlow), production's whole history is, because the
-fixes in it that are merged count as well.
+Where production and targets were cut from one line and never met again (maintenance lines, hotfix tags), or where every
+commit is asked about by itself, only what they do not share is looked at. Where they merge back and forth (GitFlow),
+production's whole history is, because the fixes in it that are merged count as well.
 """
 
 from __future__ import annotations
@@ -67,8 +67,10 @@ class Terrain:
 
     def __init__(
         self, history: History, policy: FlowPolicy, production: Sequence[NamedTip], targets: Sequence[NamedTip],
-        tags: Sequence[tuple[str, str, int]],
+        tags: Sequence[tuple[str, str, int]], *, single: bool = False,
     ) -> None:  # fmt: skip
+        """With `single`, only commits that some target lacks are asked about, each by itself."""
+        self.single = single
         self.history = history
         self.policy = policy
         self.production = production
@@ -82,13 +84,15 @@ class Terrain:
         self.ground = self._ground()
 
     def _graph(self) -> Region | CommitGraph:
-        if self.policy.preset != Preset.GITFLOW:
-            gained = [sha for target in self.targets for sha in self.history.walk(target.tips, self._live)]
+        if self.single or self.policy.preset != Preset.GITFLOW:
             lacking = [sha for target in self.targets for sha in self.history.walk(self._live, target.tips)]
+            # A tag that contains what a target lacks is not in that target: among what is lacking are all that count.
+            beyond = [] if self.single else self.targets
+            gained = [sha for target in beyond for sha in self.history.walk(target.tips, self._live)]
             region = Region(self.history, [*lacking, *gained])
             for tip in (*self._live, *(tip for target in self.targets for tip in target.tips)):
                 region.add(tip)
-            if self._cut_once(region):
+            if self.single or self._cut_once(region):
                 return region
         return self.history.graph
 

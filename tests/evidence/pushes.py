@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,10 +28,11 @@ def judge(
     """Verdicts by target and first commit of each fix; fixes are `groups` commits in a row of production's history."""
     kept = FactStore(store) if store else None
     try:
-        history = History(repo.git_dir, {production: repo.sha(production)}, {name: repo.sha(name) for name in targets})
+        tips = {name: repo.sha(name) for name in targets}
         commits = repo.log("--topo-order", "--reverse", production)[1:]
         fixes = [commits[at : at + groups] for at in range(0, len(commits), groups)]
-        answers = Engine(history, kept, options or Options()).judge(fixes)
+        with closing(History(repo.git_dir, {production: repo.sha(production)}, tips)) as history:
+            answers = Engine(history, kept, options or Options()).judge(fixes)
         return {(name, fix[0]): verdict for name, listed in answers.items()
                 for fix, verdict in zip(fixes, listed, strict=True)}  # fmt: skip
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,9 +72,9 @@ def _judged(
     facts = Path(settings.EVIDENCE_DIR) / f"{planning.project_pk}.sqlite3"
     store = FactStore(facts) if facts.is_file() else None
     try:
-        history = History(planning.git_dir, live, targets)
-        judged = Engine(history, store).judge([list(commits)])
-        chores = chore_commits(history, commits, planning.policy)
+        with closing(History(planning.git_dir, live, targets)) as history:
+            judged = Engine(history, store).judge([list(commits)])
+            chores = chore_commits(history, commits, planning.policy)
         return {name: verdicts[0] for name, verdicts in judged.items()}, chores.issuperset(commits)
     finally:
         if store is not None:
