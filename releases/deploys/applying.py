@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils import timezone
 
@@ -19,6 +18,7 @@ from .environment_services import (
     environment_save,
     environments_of,
     environments_order,
+    people_called,
 )
 from .errors import DeployRefused
 from .freezing import freeze_add, freeze_end, freeze_says, zone_of
@@ -114,7 +114,7 @@ def _environments(project: Project, wanted: Iterable[WantedEnvironment], actor: 
 
 
 def _environment(project: Project, row: Environment | None, item: WantedEnvironment, actor: Any) -> list[str]:
-    people = _people(item.approvers)
+    people = people_called(item.approvers)
     if row is None:
         row = environment_add(project, item.name, approvers=people, actor=actor, **item.settings)
         changes = [f"The environment {item.name} is added."]
@@ -124,14 +124,6 @@ def _environment(project: Project, row: Environment | None, item: WantedEnvironm
     if item.freezes is not None:
         changes += _freezes(row, item.freezes, actor)
     return changes
-
-
-def _people(names: Iterable[str]) -> list[Any]:
-    found = {user.get_username(): user for user in get_user_model().objects.filter(username__in=names, is_active=True)}
-    for name in names:
-        if name not in found:
-            raise SettingsRefused(f"Nobody who may sign in is called {name}.", field="approvers")
-    return list(found.values())
 
 
 def _freezes(row: Environment, wanted: Iterable[WantedFreeze], actor: Any) -> list[str]:

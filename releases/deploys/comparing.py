@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import Any
 
@@ -24,6 +25,18 @@ class Field:
     name: str
     old: str
     new: str
+
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """Line by line, each with its sign: minus, plus, or a space where it stands in both."""
+        old, new = self.old.splitlines(), self.new.splitlines()
+        found: list[tuple[str, str]] = []
+        for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+            if tag == "equal":
+                found += [(" ", line) for line in old[a:b]]
+            else:
+                found += [("-", line) for line in old[a:b]] + [("+", line) for line in new[c:d]]
+        return found
 
 
 @dataclass(frozen=True, slots=True)

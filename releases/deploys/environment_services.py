@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -19,6 +20,7 @@ from .checking import environment_faults
 from .models import Environment, Run
 from .models.runs import HOLDING, WAITING
 from .presets import ENVIRONMENTS, skeleton
+from .probing import probe_check
 from .settings_services import SettingsRefused, pipeline_of, pipeline_save
 
 SETTABLE = (
@@ -91,6 +93,8 @@ def _set(row: Environment, settings: dict[str, Any]) -> None:
         raise SettingsRefused(said[0], field=field) from None
     for field, sentence in environment_faults(row).items():
         raise SettingsRefused(sentence, field=field)
+    if problems := probe_check(row.probe, row.url):
+        raise SettingsRefused(*problems, field="probe")
 
 
 def _asked_anew(row: Environment, different: Sequence[str]) -> list[str]:
@@ -110,6 +114,16 @@ def _approvers(row: Environment, approvers: Iterable[Any]) -> dict[str, Any]:
     row.approvers.set(approvers)
     new = sorted(user.get_username() for user in row.approvers.all())
     return {"approvers": {"old": old, "new": new}} if old != new else {}
+
+
+def people_called(names: Iterable[str]) -> list[Any]:
+    """Those who may sign in, by user name. Raises `SettingsRefused` when somebody is not known."""
+    wanted = list(names)
+    found = {user.get_username(): user for user in get_user_model().objects.filter(username__in=wanted, is_active=True)}
+    for name in wanted:
+        if name not in found:
+            raise SettingsRefused(f"Nobody who may sign in is called {name}.", field="approvers")
+    return list(found.values())
 
 
 def environments_order(project: Project, names: Sequence[str], *, actor: Any = None) -> bool:

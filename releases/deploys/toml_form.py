@@ -18,6 +18,7 @@ from hotfixdash.accounts.roles import Role
 from .environment_services import SETTABLE
 from .freezing import DAYS, zone_of
 from .models import Environment, Freeze
+from .probing import KINDS, Probe
 from .spec import LANES, Answer, Naming, PipelineSpec, StepKind, StepSpec, Trigger
 from .toml_reading import TableReader
 from .toml_text import toml_text
@@ -216,7 +217,8 @@ def _environment(data: Mapping[str, Any], number: int, problems: list[str]) -> W
     name = table.text("name")
     if not name:
         table.wrong("name", "give it a name.")
-    settings = {key: _setting(table, key) for key in SETTABLE}
+    settings = {key: _setting(table, key) for key in SETTABLE if key != "probe"}
+    settings["probe"] = _probe(table.table("probe"), f"{table.where}.probe", problems) if table.has("probe") else {}
     freezes = None
     if table.has("freezes"):
         found = enumerate(table.tables("freezes"), 1)
@@ -233,9 +235,19 @@ def _setting(table: TableReader, name: str) -> Any:
         return table.flag(name, usual)
     if isinstance(usual, int):
         return table.whole(name, usual)
-    if isinstance(usual, dict):
-        return table.table(name)
     return table.choice(name, _CHOICES[name], usual) if name in _CHOICES else table.text(name, usual)
+
+
+def _probe(data: Mapping[str, Any], where: str, problems: list[str]) -> dict[str, Any]:
+    """Of the right kinds; whether it can be asked is checked where it is stored."""
+    table = TableReader(data, where, problems)
+    usual = Probe(table.choice("kind", KINDS, KINDS[0]))
+    found: dict[str, Any] = {"kind": usual.kind, "headers": table.mapping("headers")}
+    found |= {name: table.text(name) for name in ("url", "path", "header", "pattern", "command", "health_url")}
+    found |= {"secrets": list(table.texts("secrets")), "health_status": table.whole("health_status", 0)}
+    found["timeout"] = table.number("timeout", usual.timeout)
+    table.done()
+    return {name: value for name, value in found.items() if name == "kind" or value != usual.as_data()[name]}
 
 
 def _freeze(data: Mapping[str, Any], where: str, problems: list[str]) -> WantedFreeze:

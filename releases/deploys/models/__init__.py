@@ -1,10 +1,11 @@
 """Every model of the room; see docs/decisions/0009."""
 
 from .approvals import Approval, BadRelease, FollowUp
+from .drafts import PipelineDraft
 from .environments import DeploySecret, Environment, Freeze, Pipeline
 from .runs import LogChunk, Run, Step
 
 __all__ = [
-    "Approval", "BadRelease", "DeploySecret", "Environment", "FollowUp", "Freeze", "LogChunk", "Pipeline", "Run",
-    "Step",
+    "Approval", "BadRelease", "DeploySecret", "Environment", "FollowUp", "Freeze", "LogChunk", "Pipeline",
+    "PipelineDraft", "Run", "Step",
 ]  # fmt: skip
