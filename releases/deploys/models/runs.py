@@ -55,10 +55,10 @@ class Run(models.Model):
     tag_object = models.CharField(max_length=64, blank=True, help_text="Empty for a lightweight tag.")
     commit = models.CharField(max_length=64)
     pipeline = models.ForeignKey(
-        "releases.Pipeline", models.PROTECT, related_name="runs", help_text="The version it was asked for with."
+        "releases.Pipeline", models.RESTRICT, related_name="runs", help_text="The version it was asked for with."
     )
     build = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="deployments", help_text="Whose artifact it brings."
+        "self", models.RESTRICT, null=True, blank=True, related_name="deployments", help_text="Whose artifact it brings."
     )
     artifact = models.CharField(max_length=500, blank=True, help_text="Where it lies, as the build said.")
     digest = models.CharField(max_length=100, blank=True, help_text="sha256:…; of the build's artifact.")
