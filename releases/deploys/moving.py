@@ -38,6 +38,11 @@ def ready() -> Q:
     return Q(state=State.QUEUED) | Q(~Exists(waits), state=State.PAUSED)
 
 
+def run_is_ready(run: Run) -> bool:
+    """Whether a worker may take it, as far as the run itself goes."""
+    return Run.objects.filter(ready(), pk=run.pk).exists()
+
+
 # --- what the worker that holds it writes -------------------------------------------------------------------------
 
 

@@ -30,6 +30,8 @@ from .spec import Answer, StepKind, StepSpec
 from .watching import settle
 
 Stop = Callable[[], str]
+NOT_RUN = 126
+"""From this exit status on a shell says that a command was not found, not executable, or ended by a signal."""
 NOT_CARRIED_OUT = "refused"
 """How a step ended whose command was not even begun."""
 
@@ -112,7 +114,7 @@ def _prove(doing: Doing) -> Ended:
         before = execute(_job(doing, place), log.write, doing.stop)
     if before.how in ("aborted", "lost"):
         return before
-    if before.how != "exited":
+    if before.how != "exited" or (before.code or 0) >= NOT_RUN:
         return replace(before, why=f"On {tag} the tests could not be run to their end. {before.why}".strip())
     if before.code == 0:
         why = f"The tests of {run.tag} pass on {tag}, too: they do not show what was wrong there."

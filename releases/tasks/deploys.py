@@ -15,7 +15,7 @@ from releases.deploys.carrying import run_alive, run_carry_out
 from releases.deploys.following import hotfixes_follow
 from releases.deploys.gates import locks_end
 from releases.deploys.models import Environment, Run
-from releases.deploys.moving import run_next, run_nudged, runs_lost, runs_to_nudge
+from releases.deploys.moving import run_is_ready, run_next, run_nudged, runs_lost, runs_to_nudge
 from releases.deploys.probing import probe_lives
 from releases.deploys.promoting import run_follow_up, runs_to_follow_up, shipping_observe
 from releases.deploys.requesting import build_request, deploy_request, rollback_request
@@ -50,7 +50,9 @@ def run_carry_out_here(run_pk: int) -> Run | None:
     run = run_carry_out(run_pk, worker_name())
     if run is not None:
         runs_nudge(run_follow_up(run))
-        if run.environment is not None:
+        if run_is_ready(run):
+            run_nudge(run.pk)  # An answer came while its command still ran.
+        elif run.environment is not None:
             environment_nudge(run.environment)
         hotfixes_follow()
     return run
