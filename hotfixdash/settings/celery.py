@@ -77,6 +77,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "releases.tasks.sweep", "schedule": 10.0, "options": {"expires": 25}},
     "probes": {"task": "releases.tasks.probe_environments", "schedule": 5.0, "options": {"expires": 10}},
+    "announcements": {"task": "incidents.tasks.sweep", "schedule": 5.0, "options": {"expires": 10}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "beat-schedule")
 

@@ -125,8 +125,7 @@ def update_correct(update: Update, text: str, actor: Any = None) -> Update:
                 corrects=update,
             )  # fmt: skip
             evidence = {"update": fresh.pk, "corrects": update.pk, "public_word": update.public}
-            why = "An update was corrected."
-            tell(standing, "incident.corrected", actor, old=update.text, new=said, why=why, evidence=evidence)
+            tell(standing, "incident.corrected", actor, old=update.text, why=said, evidence=evidence)
     except IntegrityError:
         raise IncidentError("text", "Somebody corrected this update already. Correct theirs.", "taken") from None
     return fresh
@@ -220,7 +219,10 @@ def tell(
     evidence: dict[str, Any] | None = None, key: str | None = None, actor_name: str = "",
 ) -> Any:  # fmt: skip
     """A ledger row about an incident, and news for open pages."""
-    facts = {"incident": incident.key, "severity": incident.severity, "public": incident.public}
+    facts = {
+        "incident": incident.key, "title": incident.title, "severity": incident.severity, "public": incident.public,
+        "state": incident.state, "drill": incident.drill_id is not None,
+    }  # fmt: skip
     row = event_write(
         kind, project_id=incident.project_id, actor=actor, actor_name=actor_name or ("" if actor else "operator"),
         subject=subject_of(incident), target=target, old=old, new=new, why=why, evidence=facts | (evidence or {}),

@@ -34,15 +34,20 @@ class Answered:
     body: bytes
 
 
-def ask(url: str, policy: RemotePolicy, *, timeout: float, headers: Mapping[str, str] | None = None) -> Answered:
-    """GET this address, in `timeout` seconds for everything together. Raises `NoAnswer`.
+def ask(
+    url: str, policy: RemotePolicy, *, timeout: float, headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+) -> Answered:  # fmt: skip
+    """GET this address, or POST `body` to it, in `timeout` seconds for everything together. Raises `NoAnswer`.
 
-    A redirect is followed on the same host only; the host is looked up and checked again each time, and the connection
-    goes to the address that was checked.
+    A redirect of a GET is followed on the same host only; the host is looked up and checked again each time, and the
+    connection goes to the address that was checked. What was posted is never sent on to another address.
     """
     deadline = time.monotonic() + timeout
     for _ in range(MOST_REDIRECTS + 1):
-        answered = _once(url, policy, deadline, headers or {})
+        answered = _once(url, policy, deadline, headers or {}, body)
+        if body is not None:
+            return answered
         where = answered.headers.get("location", "")
         if answered.status not in (301, 302, 303, 307, 308) or not where:
             return answered
@@ -63,7 +68,7 @@ def _onward(url: str, where: str) -> str:
     return new.geturl()
 
 
-def _once(url: str, policy: RemotePolicy, deadline: float, headers: Mapping[str, str]) -> Answered:
+def _once(url: str, policy: RemotePolicy, deadline: float, headers: Mapping[str, str], body: bytes | None) -> Answered:
     host, port, secure, path = _parts(url)
     try:
         addresses = policy.check_host(host, "https" if secure else "http")
@@ -71,11 +76,14 @@ def _once(url: str, policy: RemotePolicy, deadline: float, headers: Mapping[str,
         raise NoAnswer(error.sentence) from None
     failed: Exception | None = None
     for address in addresses:
+        link: _Pinned | None = None
         try:
-            return _exchange(_Pinned(host, port, address, secure, deadline), path, headers, deadline)
+            link = _Pinned(host, port, address, secure, deadline)
+            return _exchange(link, path, headers, body, deadline)
         except (OSError, http.client.HTTPException, ValueError) as error:
             failed = error
-            if time.monotonic() >= deadline:
+            # What was posted over a connection that stood may have arrived: it is not posted to a second address.
+            if time.monotonic() >= deadline or (body is not None and link is not None and link.line is not None):
                 break
     raise NoAnswer(_why(failed, late=time.monotonic() >= deadline))
 
@@ -120,14 +128,14 @@ class _Pinned(http.client.HTTPConnection):
                 self.line.shutdown(socket.SHUT_RDWR)
 
 
-def _exchange(link: _Pinned, path: str, headers: Mapping[str, str], deadline: float) -> Answered:
+def _exchange(link: _Pinned, path: str, headers: Mapping[str, str], sent: bytes | None, deadline: float) -> Answered:
     # A limit on each read alone would let a server that sends a byte now and then hold us for hours.
     timer = threading.Timer(_left(deadline), link.cut)
     timer.daemon = True
     timer.start()
     try:
         own = {"Accept-Encoding": "identity", "User-Agent": "Hotfixdash", "Connection": "close"}
-        link.request("GET", path, headers={**own, **headers})
+        link.request("GET" if sent is None else "POST", path, body=sent, headers={**own, **headers})
         response = link.getresponse()
         body = response.read(LARGEST + 1)
         if time.monotonic() >= deadline:
