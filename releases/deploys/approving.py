@@ -121,6 +121,7 @@ def break_glass(run: Run, person: Any, why: str, now: datetime | None = None) ->
 # --- what follows from rows -----------------------------------------------------------------------------------------
 
 
+@transaction.atomic
 def approvals_open(run: Run, now: datetime | None = None) -> Run:
     """Begin the asking for a run just made as `asked`; in the same transaction. Gives it as it stands then.
 
