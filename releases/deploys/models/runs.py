@@ -58,8 +58,9 @@ class Run(models.Model):
         "releases.Pipeline", models.RESTRICT, related_name="runs", help_text="The version it was asked for with."
     )
     build = models.ForeignKey(
-        "self", models.RESTRICT, null=True, blank=True, related_name="deployments", help_text="Whose artifact it brings."
-    )
+        "self", models.RESTRICT, null=True, blank=True, related_name="deployments",
+        help_text="Whose artifact it brings.",
+    )  # fmt: skip
     artifact = models.CharField(max_length=500, blank=True, help_text="Where it lies, as the build said.")
     digest = models.CharField(max_length=100, blank=True, help_text="sha256:…; of the build's artifact.")
 
