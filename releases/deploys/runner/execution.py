@@ -37,7 +37,7 @@ TICK = 0.1
 READ = 1 << 18
 PIPE = 1 << 20
 """Bytes that the pipe is asked to hold, so that a chatty command does not wait while its output is written down."""
-NAP = 0.004
+NAP = 0.008
 """Seconds between two reads while output flows: a hundred small reads cost more than one large."""
 REPORT_WAIT = 30.0
 
