@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from .content import Content, contained, similarity
 from .facts import Facts
-from .observe import TELLING, Patches
+from .observe import TELLING
+from .patches import Patches
 from .pool import LATE, SUBJECT_HITS, Pool, related
 from .rules import ALIKE, ALIKE_LINES, CONTAINED, CORROBORATES, HALF, Match, Observed
 from .verdicts import Evidence

@@ -9,7 +9,8 @@ from releases.git import objects
 from .declared import Declaration, Trailers, change_id_links, outvoted, written_names
 from .facts import Facts
 from .history import History
-from .observe import Patches, measured
+from .observe import measured
+from .patches import Patches
 from .pool import Pool
 from .rules import Match, Observed, corroborated
 from .undone import ShaIndex

@@ -10,7 +10,8 @@ from .content import Content, contained, similarity
 from .declaring import Declaring
 from .facts import Facts
 from .history import History
-from .observe import Identity, Patches, look_for_moments, look_for_names
+from .observe import Identity, look_for_moments, look_for_names
+from .patches import Patches
 from .pool import Pool
 from .rules import ALIKE, Match, Observed, judge_commit
 from .trial import Pick, Step, trial_picks

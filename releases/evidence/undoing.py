@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .facts import Facts
 from .history import History
-from .observe import Patches
+from .patches import Patches
 from .rules import Match, Observed
 from .undone import ShaIndex, Undoings, said_undoings, titled_undoings
 
