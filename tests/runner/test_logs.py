@@ -11,7 +11,7 @@ from django.db import DatabaseError, OperationalError, transaction
 
 from releases import live
 from releases.deploys.models import LogChunk, Run
-from releases.deploys.runner import LogWriter, RunLost, execute, logs, run_topic
+from releases.deploys.runner import LogWriter, RunLost, execute, logs
 from releases.deploys.runner.lines import CHUNK, LONGEST_LINE
 from tests.factories import make_environment, make_project, make_shipment
 
@@ -271,7 +271,7 @@ def test_a_database_that_stays_away_is_given_up_in_the_end(run, monkeypatch, cap
 @pytest.mark.broker
 @pytest.mark.django_db(transaction=True)
 def test_open_pages_are_told_a_few_times_a_second(broker, run, tmp_path):
-    topic = run_topic(run.pk)
+    topic = live.run_topic(run.pk)
     began = time.monotonic()
     with writer_of(run) as writer:
         execute(make_job("for i in $(seq 100); do echo $i; sleep 0.01; done", tmp_path), writer.write, never)

@@ -3,11 +3,11 @@
 from .artifacts import Kept
 from .errors import ArtifactRefused, RunLost
 from .execution import Ended, Job, execute
-from .logs import LogWriter, run_topic
+from .logs import LogWriter
 from .marks import orphans_end
 from .workspaces import Workspace, overlay, workspace, workspaces_sweep
 
 __all__ = [
     "ArtifactRefused", "Ended", "Job", "Kept", "LogWriter", "RunLost", "Workspace", "execute", "orphans_end",
-    "overlay", "run_topic", "workspace", "workspaces_sweep",
+    "overlay", "workspace", "workspaces_sweep",
 ]  # fmt: skip

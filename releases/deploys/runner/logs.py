@@ -35,11 +35,6 @@ QUIET = 2.0
 """Seconds without news for open pages after the broker was away."""
 
 
-def run_topic(run_pk: int) -> str:
-    """The live topic of one run's pages."""
-    return f"run:{run_pk}"
-
-
 class LogWriter:
     """Takes a step's raw output. `write(b"")` now and then lets it bring out what it holds.
 
@@ -174,7 +169,7 @@ class LogWriter:
 
     def _tell(self) -> None:
         """Tell open pages; when the broker is away, not again for a while."""
-        if time.monotonic() >= self._quiet_until and not live.publish_now(run_topic(self.run_pk)):
+        if time.monotonic() >= self._quiet_until and not live.publish_now(live.run_topic(self.run_pk)):
             self._quiet_until = time.monotonic() + QUIET
 
 
