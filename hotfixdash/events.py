@@ -140,18 +140,26 @@ class Hub:
             try:
                 async with self.redis.pubsub() as pubsub:
                     await pubsub.subscribe(CHANNEL)
-                    if not first:
-                        await self._refresh_all()
-                    first, pause = False, 0.2
                     while True:
-                        message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=10)
-                        if message is not None:
+                        message = await pubsub.get_message(timeout=10)
+                        if message is None:
+                            continue
+                        if message["type"] == "message":
                             self._spread(message["data"].decode("utf-8", "replace"))
+                            continue
+                        # The line is open from here on, or again: what was published before is looked up.
+                        await (self._catch_all_up() if first else self._refresh_all())
+                        first, pause = False, 0.2
             except (RedisError, OSError) as error:
                 log.warning("events: the broker is away (%s), trying again", error)
                 first = False
                 await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - not a secret
                 pause = min(pause * 2, 5.0)
+
+    async def _catch_all_up(self) -> None:
+        """Pages that connected before the first line was open have missed what was published in between."""
+        for client in list(self.clients):
+            await self.catch_up(client)
 
     async def _refresh_all(self) -> None:
         """What was published while the line was down is lost: let every page look again."""
@@ -174,10 +182,10 @@ class Hub:
 
     async def aclose(self) -> None:
         self.close()
-        if self._pump is not None:
+        while self._pump is not None and not self._pump.done():
+            # Asked again: the broker's client has been seen to go on reading after it was told to stop.
             self._pump.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._pump
+            await asyncio.wait([self._pump], timeout=0.5)
         await self.redis.aclose()
         self.checks.shutdown(wait=False)
 
