@@ -43,7 +43,7 @@ def evidence(request: HttpRequest, slug: str, sha: str, branch: str) -> HttpResp
     context = evidence_context(shown) | {"tab": "matrix", "project": project, "live": topics}
     context |= evidence_acts(request, shown)
     asked = request.headers.get("HX-Target", "")
-    template = {"drawer": "releases/_drawer.html", "evidence": "releases/_evidence.html"}.get(asked)
+    template = {"drawer": "releases/_drawer.html", "evidence": "releases/_evidence_page.html"}.get(asked)
     if template is None:
         others = Verdict.objects.filter(fix=shown.fix, target__closed_at=None).exclude(target=shown.target)
         context["others"] = [

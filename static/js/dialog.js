@@ -40,6 +40,17 @@
     }
     if (event.detail.target.id === "dialog" && [403, 404].includes(event.detail.xhr.status)) location.reload();
   });
+  /* a field that somebody made larger carries a style of its own. htmx would write that anew, which the page's policy
+     forbids: the size is taken off before, and given back afterwards */
+  let sizes = [];
+  doc.addEventListener("htmx:beforeSwap", (event) => {
+    sizes = [...event.detail.target.querySelectorAll("textarea[id][style]")].map((el) => [el.id, el.style.cssText]);
+    sizes.forEach(([id]) => doc.getElementById(id).removeAttribute("style"));
+  });
+  doc.addEventListener("htmx:afterSettle", () => {
+    sizes.forEach(([id, text]) => { if (doc.getElementById(id)) doc.getElementById(id).style.cssText = text; });
+    sizes = [];
+  });
   doc.addEventListener("answered", () => {
     if (box().open) box().close();
     doc.querySelectorAll("[data-live]").forEach((el) => htmx.trigger(el, "live"));
@@ -67,7 +78,8 @@
         if (old === doc.activeElement && old.matches("a, button, summary") && fresh.cloneNode) {
           old.replaceChildren(...fresh.cloneNode(true).childNodes);
         }
-        return !(old.matches("form[data-keep]") && begun(old));
+        // What looks after itself (a log that grows) is left alone.
+        return !(old.matches("[data-own]") && old.id === fresh.id) && !(old.matches("form[data-keep]") && begun(old));
       };
     }
     /* a part that was drawn anew lost the element that had the focus */

@@ -189,3 +189,32 @@ def test_hostile_names_keep_the_layout(open_page: Pages, site: Site, broker: Bro
         for address in [MATRIX, "/merge-back/", f"/projects/checkout-api/fixes/{fix.key}/"]:
             page.goto(address)
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, (width, address)
+
+
+def test_a_refused_waiver_keeps_the_field_as_large_as_it_was_made(matrix: Page, fix: Fix, open_page: Pages) -> None:
+    """The browser writes the size as a style of its own, which must not be written anew: the policy forbids it."""
+    open_page.expected.append("422")
+    matrix.goto(f"/projects/checkout-api/fixes/{fix.key}/in/develop/")
+    matrix.locator("#ev-waive").click()
+    reason = matrix.locator("#dialog textarea")
+    reason.evaluate("el => { el.style.height = '180px'; el.form.noValidate = true; }")
+    reason.fill("Not affected")
+    matrix.locator("#dialog input[type=date]").fill("2090-01-01")
+    matrix.locator("#dialog button[type=submit]").click()
+    expect(matrix.locator("#dialog .err")).to_have_text("Choose a date in the next 90 days.")
+    expect(reason).to_have_value("Not affected")
+    expect(reason).to_have_css("height", "180px")
+
+
+def test_the_buttons_of_an_evidence_page_change_with_what_was_decided(matrix: Page, fix: Fix) -> None:
+    matrix.goto(f"/projects/checkout-api/fixes/{fix.key}/in/develop/")
+    matrix.locator("#ev-waive").click()
+    matrix.locator("#dialog textarea").fill("Not affected")
+    matrix.locator("#dialog button[type=submit]").click()
+    expect(matrix.locator("#evidence .dr-verdict")).to_contain_text("Waived")
+    matrix.locator("#ev-withdraw").click()
+    matrix.locator("#dialog textarea").fill("We looked again")
+    matrix.locator("#dialog button[type=submit]").click()
+    expect(matrix.locator("#evidence .dr-verdict")).to_contain_text("Missing")
+    expect(matrix.locator("#ev-withdraw")).to_have_count(0)
+    expect(matrix.locator("#ev-waive")).to_be_visible()
