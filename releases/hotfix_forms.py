@@ -15,11 +15,10 @@ from releases.forms import DashForm
 from releases.git.page_reads import CommitInfo
 from releases.hotfixes.models import Hotfix, Review
 from releases.hotfixes.triage import QUESTIONS, Answer, Track
+from releases.policies.settling import LONGEST_WAIVER
 from releases.projects.models import Project
 from releases.projects.patches import visible
 
-LONGEST_WAIVER = 90
-"""Days that a waiver may last."""
 PEOPLE = 500
 """People offered as owners."""
 _WHY = 2000
@@ -247,7 +246,7 @@ class WaiveForm(DecisionForm):
 
     until = forms.DateField(
         label="Waive until", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text="At most 90 days from now. A week before, it shows up again.",
+        help_text=f"At most {LONGEST_WAIVER} days from now. A week before, it shows up again.",
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

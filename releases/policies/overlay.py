@@ -80,7 +80,7 @@ def laid_over(decided: Decided, code: Code) -> Laid:
     """What the verdict is while the decision holds; a confirmed one keeps the code that git gave it."""
     said = decided.reason
     if decided.kind == WAIVED:
-        # At most a year ahead, so that the day and the month say which.
+        # At most 90 days ahead, so that the day and the month say which.
         day = f"{decided.until.day} {decided.until:%b}" if decided.until else "further notice"
         return Laid(Code.WAIVED, True, f"Waived by {decided.by} until {day}: {said}", f"until {day}")
     if decided.kind == DIFFERENT:

@@ -32,7 +32,8 @@ from .overlay import (
 )
 from .typed import Refused, typed
 
-LONGEST_WAIVER = timedelta(days=366)
+LONGEST_WAIVER = 90
+"""Days that a waiver may last, counted from the day it is given or extended."""
 ATTENTION = timedelta(days=7)
 """How long before its end a waiver shows up again."""
 LONGEST_REASON = 2000
@@ -119,7 +120,7 @@ def settle_different(
 
 
 def settle_waive(verdict: Verdict, reason: str, until: datetime | date, actor: Any = None) -> Settlement:
-    """The target need not have it until then, a year at most. Raises SettleError."""
+    """The target need not have it until then, 90 days at most. Raises SettleError."""
     return _decide(verdict, Settlement.Kind.WAIVED, reason, actor, until=_until(until))
 
 
@@ -194,8 +195,8 @@ def _until(until: datetime | date) -> datetime:
     now = timezone.now()
     if until <= now:
         raise SettleError("until", "The end lies in the past. Choose a later day.", "past")
-    if until > now + LONGEST_WAIVER:
-        raise SettleError("until", "A waiver lasts a year at most. Choose an earlier day; it can be extended.", "far")
+    if timezone.localdate(until) > timezone.localdate(now) + timedelta(days=LONGEST_WAIVER):
+        raise SettleError("until", f"Choose a date in the next {LONGEST_WAIVER} days. It can be extended later.", "far")
     return until
 
 

@@ -9,11 +9,13 @@ import pytest
 from django.utils import timezone
 
 from releases.evidence.verdicts import Code, CommitVerdict, Evidence
+from releases.hotfix_forms import WaiveForm
 from releases.ledger.models import Event
 from releases.policies.models import Settlement, Verdict
 from releases.policies.overview import debt
 from releases.policies.services import report_record
 from releases.policies.settling import (
+    LONGEST_WAIVER,
     SettleError,
     settle_confirm,
     settle_different,
@@ -162,13 +164,23 @@ def test_a_new_decision_replaces_the_old_one(project: Project, manager: Any) -> 
     assert (row(project).code, row(project).settled) == ("likely", True)
 
 
-@pytest.mark.parametrize("days", [-1, 0, 400])
-def test_a_waiver_ends_within_a_year(project: Project, manager: Any, days: int) -> None:
+@pytest.mark.parametrize("days", [-1, 0, LONGEST_WAIVER + 1, 400])
+def test_a_waiver_ends_within_ninety_days(project: Project, manager: Any, days: int) -> None:
     verdict = judge(project, Code.MISSING)
     with pytest.raises(SettleError) as refused:
         settle_waive(verdict, "Later.", timezone.now() + timedelta(days=days), manager)
     assert refused.value.field == "until"
     assert not Settlement.objects.exists()
+
+
+def test_the_last_day_that_the_form_offers_is_taken_whole(project: Project, manager: Any) -> None:
+    verdict = judge(project, Code.MISSING)
+    assert LONGEST_WAIVER == 90
+    form = WaiveForm({"reason": "Later.", "until": f"{timezone.localdate() + timedelta(days=90):%Y-%m-%d}"})
+    assert form.is_valid(), form.errors
+    settle_waive(verdict, "Later.", form.ends_at, manager)
+    assert row(project).code == "waived"
+    settle_waive(row(project), "Again.", timezone.localdate() + timedelta(days=90), manager)
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 10_000, "so\x00so", "a\u202eb", "bell\x07"])
