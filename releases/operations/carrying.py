@@ -47,7 +47,7 @@ MIRROR_WAIT = 2.0
 
 _WAITS = "A fetch, or something else, works on this project's copy right now; this begins as soon as that is done."
 
-WRITE_TAGS = frozenset({Operation.Kind.FINISH})
+WRITE_TAGS = frozenset({"finish", "tag"})
 """Kinds whose planner writes a tag, and is handed the project's signing key."""
 
 
