@@ -53,6 +53,12 @@ class WhyForm(DashForm):
     why = forms.CharField(label="Reason", required=False, max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 3}))
 
 
+class ReasonForm(DashForm):
+    """A reason that is needed."""
+
+    why = forms.CharField(label="Why", max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 3}))
+
+
 class LockForm(DashForm):
     """No deployments for a while."""
 

@@ -22,6 +22,7 @@ from .views import (
     overview,
     project_settings,
     projects,
+    release_marks,
     releases,
     search,
     settle,
@@ -97,6 +98,8 @@ urlpatterns: list[URLPattern] = [
     path("projects/<str:slug>/deploys/<int:pk>/log.txt", deploy_log.log_text, name="run-log-text"),
     path("projects/<str:slug>/deploys/<int:pk>/approval/", approval.approval, name="approval"),
     path("projects/<str:slug>/deploys/<int:pk>/<str:verb>/", deploy_doing.act, name="run-act"),
+    path("projects/<str:slug>/mark/<path:tag>/", release_marks.mark, name="release-mark"),
     path("projects/<str:slug>/environments/<str:name>/<str:verb>/", environment_acts.act, name="environment-act"),
     path("hooks/<str:project>", webhooks.hook, name="hook"),
+    path("hooks/steps/<int:pk>", webhooks.answer, name="hook-answer"),
 ]

@@ -237,8 +237,9 @@ class ApprovalPage:
         return [self.run.tag, self.delta.base.name, *(path for paths in self.kinds.values() for path in paths[:3])]
 
     @cached_property
-    def owed(self) -> list[Owed]:
-        return owes_after(self.run)
+    def owed(self) -> list[tuple[Owed, tuple[str]]]:
+        """What will be owed, and the names in each sentence."""
+        return [(row, (row.branch,)) for row in owes_after(self.run)]
 
     # ---- the decision ----
 

@@ -31,8 +31,8 @@ Doing = Callable[[], Done]
 Asked = tuple[Question, Doing]
 FORBIDDEN = ("role", "own", "kind")
 """Codes of refusals that are about the person."""
-TYPED = {"comment": "comment", "no-note": "note", "no-why": "why"}
-"""Codes of refusals that are about what was typed, and the field."""
+TYPED = ("comment", "no-note", "no-reason", "bad-release", "not-passed", "until")
+"""Codes of refusals that are about what was typed."""
 
 
 @dataclass(slots=True)
@@ -66,9 +66,9 @@ def answer(request: HttpRequest, project: Project, question: Question, do: Doing
         try:
             return do()
         except DeployRefused as refused:
-            field = TYPED.get(refused.code)
-            if field is None or question.form is None:
+            if refused.code not in TYPED or question.form is None:
                 raise
+            field = next((name for name in ("why", "comment", "note") if name in question.form.fields), "")
             raise Refused(field, refused.sentence, refused.code) from None
 
     try:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from releases import live
 from releases.deploys.models import Run, Step
+from releases.deploys.models.runs import WAITING
 
 from . import links, live_part
 from .access import get_project
@@ -38,6 +39,13 @@ class ShownLog:
     query: str = ""
     hits: list[tuple[Hit, str]] = field(default_factory=list)
     more_hits: bool = False
+    bare: bool = False
+    """Its lines are left out: whoever has the log on the page asks for them."""
+
+    @property
+    def shown(self) -> int:
+        """Number of the last line that is there."""
+        return self.first - 1 if self.bare else self.last
 
     @property
     def total(self) -> int:
@@ -62,6 +70,11 @@ class ShownLog:
         return not self.query and self.last >= self.total and not self.run.is_over
 
     @property
+    def at_end(self) -> bool:
+        """What matters stands at its end: it goes on, or it did not end well."""
+        return self.last >= self.total and not self.query and self.run.state not in (Run.State.DONE, *WAITING)
+
+    @property
     def earlier(self) -> str:
         before = max(1, self.first - WINDOW + WINDOW // 5)
         return links.run_line(self.slug, self.run.pk, before) if self.first > 1 and not self.query else ""
@@ -79,7 +92,7 @@ def shown_log(run: Run, steps: list[Step], slug: str, params: dict[str, str], *,
     if re.fullmatch(r"[#L]?\d{1,9}", query):
         line, query = int(query.lstrip("#L")), ""
     first, last = reading.window(run.log_lines, line, following=not run.is_over or run.state != Run.State.DONE)
-    found = ShownLog(run, slug, first, last, query=query)
+    found = ShownLog(run, slug, first, last, query=query, bare=empty)
     if empty:
         return found
     if query:

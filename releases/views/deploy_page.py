@@ -83,7 +83,8 @@ class RunPage:
     @cached_property
     def steps(self) -> list[ShownStep]:
         now = self.current
-        return [ShownStep(row, self.slug, row is now) for row in self.rows]
+        cut = self.run.state == Run.State.LOST
+        return [ShownStep(row, self.slug, row is now, cut) for row in self.rows]
 
     @cached_property
     def current(self) -> Step | None:

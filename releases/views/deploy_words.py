@@ -72,6 +72,12 @@ class ShownRun:
         return title_of(self.row)
 
     @property
+    def place(self) -> str:
+        """In a list of one release: `Build`, `production`, `production, back`."""
+        back = ", rolled back" if self.row.kind == Run.Kind.ROLLBACK else ""
+        return f"{self.where}{back}" if self.where else "Build"
+
+    @property
     def by(self) -> str:
         """Who or what asked for it: `asked by mira`, `by a new tag`."""
         if self.row.asked_by is not None:
@@ -117,18 +123,24 @@ class ShownStep:
     row: Step
     slug: str
     current: bool = False
+    cut: bool = False
+    """Its run is lost: what the row says of it was true when its worker went away."""
+
+    @property
+    def _looks(self) -> tuple[str, str, str]:
+        return ("warn", "wifi-off", "cut off") if self.cut_off else _STEPS[self.row.state]
 
     @property
     def tone(self) -> str:
-        return _STEPS[self.row.state][0]
+        return self._looks[0]
 
     @property
     def icon(self) -> str:
-        return _STEPS[self.row.state][1]
+        return self._looks[1]
 
     @property
     def state(self) -> str:
-        return _STEPS[self.row.state][2]
+        return self._looks[2]
 
     @property
     def url(self) -> str:
@@ -142,7 +154,8 @@ class ShownStep:
 
     @property
     def running_since(self) -> datetime | None:
-        return self.row.started_at if self.row.state in (Step.State.RUNNING, Step.State.WAITING) else None
+        going = self.row.state in (Step.State.RUNNING, Step.State.WAITING) and not self.cut
+        return self.row.started_at if going else None
 
     @property
     def seconds(self) -> float:
@@ -153,7 +166,11 @@ class ShownStep:
 
     @property
     def took(self) -> str:
-        return words.lasted(self.seconds) if self.row.started_at is not None else ""
+        return words.lasted(self.seconds) if self.row.started_at is not None and not self.cut_off else ""
+
+    @property
+    def cut_off(self) -> bool:
+        return self.cut and self.row.state == Step.State.RUNNING
 
     @property
     def ended(self) -> str:

@@ -32,6 +32,7 @@ from .access import get_project, may, open_to_visitors
 from .hotfix_acts import get_hotfix
 from .hotfix_next import shown_next, shown_ways
 from .hotfix_page import EVENTS, Facts, HotfixPage
+from .hotfix_pipe import pipe_of
 from .hotfix_side import checks, people, review_standing, review_why_not, review_words, reviews_shown
 from .timeline import ShownEvent
 
@@ -52,6 +53,7 @@ def hotfix(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     found = get_hotfix(project, key)
     acts = {act for act in _ACTS if may(request, act)}
     facts = read(project, found)
+    part = request.headers.get("HX-Target") == "hotfix"
     with history.reading(project) as repo:
         page = HotfixPage(facts, repo, acts, request.user)
         context = {
@@ -60,9 +62,9 @@ def hotfix(request: HttpRequest, slug: str, key: str) -> HttpResponse:
             "checked_at": project.judged_at,
             "check_url": reverse("releases:project-check", args=[slug]) if may(request, Act.CHECK) else "",
             "graph_wide": page.graph_wide, "graph_tall": page.graph_tall, "git_problem": repo.problem,
-            "changes": changes(found, repo), **_side(page, request, acts), **_next(page, request, acts),
+            "changes": changes(found, repo), "pipe": pipe_of(request, project, found, part=part),
+            **_side(page, request, acts), **_next(page, request, acts),
         }  # fmt: skip
-    part = request.headers.get("HX-Target") == "hotfix"
     response = render(request, "releases/_hotfix.html" if part else "releases/hotfix.html", context)
     patch_vary_headers(response, ["HX-Target"])
     return response

@@ -11,7 +11,7 @@ from releases.hotfixes.models import Hotfix
 from releases.policies.flow import FlowPolicy
 from releases.policies.models import Target, Verdict
 from releases.projects.history import History
-from releases.projects.models import Release
+from releases.projects.models import Ref, Release
 
 from . import words
 from .graph.data import COMMITS, TARGETS, Dot, Graph, TargetLane
@@ -36,18 +36,24 @@ def graph_of(
     """Everything that is drawn; None as long as not even the base is known."""
     if not hotfix.base_commit:
         return None
-    shipped, says = _shipped(hotfix, release, verdicts)
+    production = _production(policy, verdicts)
+    tagged = _tagged(hotfix, release)
+    shipped, says = _shipped(release, verdicts)
+    if tagged:
+        shipped = _brought(hotfix, production, tagged, repo)
+        tagged = "" if shipped == tagged else tagged  # Fast-forwarded: its commit is production's own.
     told = [commit for commit in hotfix.commits if commit.get("sha")]
     shown = told if len(told) <= COMMITS else [*told[:2], *told[-(COMMITS - 2) :]]
     return Graph(
         key=hotfix.key,
-        production=_production(policy, verdicts),
+        production=production,
         branch=hotfix.branch or policy.hotfix_branch.replace("{ticket}", hotfix.key),
         base=Dot(hotfix.base_commit[:_SHORT], hotfix.base_tag),
         between=_between(repo, hotfix.base_commit, shipped),
         commits=tuple(Dot(str(commit["sha"])[:_SHORT], _word(commit, hotfix.key)) for commit in shown),
         left_out=len(told) - len(shown),
-        shipped=Dot(shipped[:_SHORT], hotfix.tag) if shipped else None,
+        shipped=Dot(shipped[:_SHORT], "" if tagged else hotfix.tag) if shipped else None,
+        tagged=Dot(tagged[:_SHORT], hotfix.tag) if tagged else None,
         shipped_says=says,
         cut=bool(hotfix.branch or told),
         targets=tuple(_lane(target, verdicts, repo, hotfix) for target in targets[:TARGETS]),
@@ -63,7 +69,21 @@ def _production(policy: FlowPolicy, verdicts: Iterable[Verdict]) -> str:
     return "production" if first.startswith("tags:") or not first else first
 
 
-def _shipped(hotfix: Hotfix, release: Release | None, verdicts: Sequence[Verdict]) -> tuple[str, str]:
+def _tagged(hotfix: Hotfix, release: Release | None) -> str:
+    """The fix's own commit that the tag is on; empty when it is on a merge, or there is no tag."""
+    own = {str(commit.get("sha", "")) for commit in hotfix.commits}
+    return release.commit if release is not None and release.commit in own else ""
+
+
+def _brought(hotfix: Hotfix, production: str, tagged: str, repo: History) -> str:
+    """The commit by which production's branch got the tagged one; empty when it has it not, or there is no branch."""
+    ref = Ref.objects.filter(project=hotfix.project_id, name=f"refs/heads/{production}", deleted_at=None)
+    tip = ref.values_list("commit", flat=True).first()
+    found = repo.arrival(tagged, tip) if tip else None
+    return found.sha if found else ""
+
+
+def _shipped(release: Release | None, verdicts: Sequence[Verdict]) -> tuple[str, str]:
     """Where the fix reached production, and since when it is live."""
     fix = verdicts[0].fix if verdicts else None
     commit = release.commit if release else fix.key if fix else ""

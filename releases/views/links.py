@@ -110,6 +110,11 @@ def approval(slug: str, pk: int) -> str:
     return f"{run(slug, pk)}approval/"
 
 
+def release_mark(slug: str, tag: str) -> str:
+    """Where a release is marked as bad, or the mark is taken away."""
+    return _under(slug, f"mark/{quote(tag)}/")
+
+
 def environment_act(slug: str, verb: str, name: str, **query: str) -> str:
     """Where something is done to an environment: deploy, roll back, lock, unlock."""
     path = _under(slug, f"environments/{name}/{verb}/")

@@ -38,6 +38,7 @@ from releases.projects.release_selectors import (
 
 from . import links, live_part
 from .access import get_project, open_to_visitors, require_any
+from .release_ships import ships
 from .snapshots import stem_of
 
 COMMITS = 100
@@ -136,6 +137,7 @@ def release(request: HttpRequest, slug: str, tag: str) -> HttpResponse:
         "files": counts,
         "git_problem": problem,
         "gate": gate,
+        "ships": ships(project, found, request.user),
         "gate_fixes": _gate_fixes(project, found, (*gate.returning, *gate.to_check)[:100]) if gate else [],
         "may_ask_gate": request.user.is_authenticated and found.deleted_at is None,
         "snapshot_url": reverse("releases:snapshot", args=[slug, found.tag]) if can_download else "",

@@ -55,7 +55,7 @@
   });
 
   /* ---- live parts: an event names a topic, the parts that show it ask for themselves again ---- */
-  let stream, polling, refused = 0;
+  let stream, polling, refused = 0, followed = "";
   const parts = () => [...all("[data-live]")];
   const waiting = new Set();
   const topicsOf = (el) => el.dataset.live.split(" ").map((topic) => topic.split("@")[0]);
@@ -77,6 +77,7 @@
   const listen = () => {
     const stamped = parts().flatMap((el) => el.dataset.live.split(" "));  // "project:3@12": what is shown already
     const topics = new Set(parts().flatMap(topicsOf));
+    followed = [...topics].sort().join();
     if (!topics.size || !window.EventSource) return;
     stream = new EventSource("/events?topics=" + encodeURIComponent([...new Set(stamped)].join(",")));
     stream.onopen = () => { refused = 0; away(false); };
@@ -86,6 +87,12 @@
       setTimeout(listen, Math.min(300, 5 * 2 ** refused++) * 1000 * (0.5 + Math.random()));
     };
     topics.forEach((topic) => stream.addEventListener(topic, () => refresh(topic)));
+  };
+  /* a part that was swapped may show something else than before */
+  const follow = () => {
+    if (!stream || [...new Set(parts().flatMap(topicsOf))].sort().join() === followed) return;
+    stream.close();
+    listen();
   };
   addEventListener("pagehide", () => { if (stream) stream.close(); });
 
@@ -97,7 +104,7 @@
       Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
         !(name === "open" && node.tagName === "DETAILS") && !(name === "hidden" && node.dataset && node.dataset.copy);
     }
-    doc.addEventListener("htmx:afterSettle", (event) => { show(event.target); tick(); });
+    doc.addEventListener("htmx:afterSettle", (event) => { show(event.target); tick(); follow(); });
     setInterval(tick, 10000);
     listen();
   };

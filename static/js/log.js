@@ -94,12 +94,17 @@
     if (text) el.textContent = text;
   });
 
+  const begin = (log) => {
+    of(log);
+    log.addEventListener("scroll", () => show(log), { passive: true });
+    if (log.hasAttribute("data-end")) toEnd(log);
+  };
+
   const start = () => {
-    logs().forEach((log) => {
-      log.addEventListener("scroll", () => show(log), { passive: true });
-      if (log.hasAttribute("data-live")) toEnd(log);
-    });
+    logs().forEach(begin);
     mark();
+    /* another run took the place of the one that was shown: its lines are asked for */
+    doc.addEventListener("htmx:afterSettle", () => logs().forEach((log) => { if (!state.has(log)) { begin(log); more(log); } }));
     logs().forEach(show);
     setInterval(tick, 1000);
   };

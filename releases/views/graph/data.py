@@ -56,7 +56,10 @@ class Graph:
     """Commits of the fix that are not drawn."""
     shipped: Dot | None = None
     """Where the fix reached production."""
+    tagged: Dot | None = None
+    """The fix's own commit that carries the tag, where the tag is not on production's line."""
     shipped_says: str = ""
+    """Since when it is in production; said where it is there by its tag alone, too."""
     cut: bool = True
     """Whether the branch was made."""
     targets: tuple[TargetLane, ...] = ()
@@ -64,6 +67,11 @@ class Graph:
     @property
     def drawn(self) -> tuple[TargetLane, ...]:
         return self.targets[:TARGETS]
+
+    @property
+    def by_tag(self) -> bool:
+        """It is in production by its tag alone: nothing leads back to production's line."""
+        return self.shipped is None and self.tagged is not None and bool(self.shipped_says)
 
     @property
     def describes(self) -> str:
@@ -84,9 +92,12 @@ def _tell_branch(graph: Graph) -> str:
 
 def _tell_shipped(graph: Graph) -> str:
     production = words.visible(graph.production)
+    tag = ""
+    if graph.tagged is not None:
+        tag = f"The tag {words.visible(graph.tagged.label)} is on its own commit {words.visible(graph.tagged.sha)}. "
     if graph.shipped is None:
-        return f"It is not in {production} yet."
-    return f"It is in {production} as {words.visible(graph.shipped.label or graph.shipped.sha)}."
+        return f"{tag}It is in production by its tag." if graph.by_tag else f"{tag}It is not in {production} yet."
+    return f"{tag}It is in {production} as {words.visible(graph.shipped.label or graph.shipped.sha)}."
 
 
 def _tell_target(graph: Graph, lane: TargetLane) -> str:
@@ -94,7 +105,8 @@ def _tell_target(graph: Graph, lane: TargetLane) -> str:
     if lane.arrival is not None:
         return f"{name} has it since {words.visible(lane.arrival.sha)}."
     if lane.owed:
-        start = words.visible(graph.shipped.label or graph.shipped.sha) if graph.shipped else "the fix"
+        source = graph.shipped or graph.tagged
+        start = words.visible(source.label or source.sha) if source else "the fix"
         return f"The edge from {start} to {name} is missing."
     told = ", ".join(lane.says)
     return f"{name}: {words.visible(told)}." if told else f"{name} is one of its targets."

@@ -75,21 +75,44 @@ def _branch(graph: Graph, out: Drawing) -> None:
     leave, back = (BASE_X + 72, FIX_Y), (SHIP_X - 92, FIX_Y)
     css = "g-fix" if graph.cut else "g-todo"
     out.edges.append(swing(css, (BASE_X, MAIN_Y), leave, 40))
-    first, last = BASE_X + 110, SHIP_X - 124
-    count = len(graph.commits)
-    xs = [first + (last - first) * index / (count - 1) for index in range(count)] if count > 1 else [first + 45]
-    end = back[0] if graph.shipped else (xs[-1] if count else first)
+    first, xs = BASE_X + 110, _ends(graph)
+    end = back[0] if graph.shipped else (xs[-1] if graph.commits else first)
     out.edges.append(path(css, "M", *leave, "H", end))
-    if graph.shipped is None:
+    if graph.tagged is not None:
+        _tag_below(graph, graph.tagged.label, xs[-1], out)
+    if graph.shipped is None and not graph.by_tag:
         out.edges.append(path("g-todo", "M", end, FIX_Y, "H", back[0]))
         out.dots.append(circle("g-ghost g-ghost--todo", SHIP_X, MAIN_Y, 7))
         out.texts.append(text(SHIP_X, 31, "not in production yet", "", "middle"))
-    out.edges.append(swing("g-fix" if graph.shipped else "g-todo", back, (SHIP_X, MAIN_Y), 46))
+    if not graph.by_tag:
+        out.edges.append(swing("g-fix" if graph.shipped else "g-todo", back, (SHIP_X, MAIN_Y), 46))
     if not graph.cut:
-        out.dots.append(circle("g-ghost g-ghost--todo", (first + last) / 2, FIX_Y, 7))
-        out.texts.append(text((first + last) / 2, FIX_Y + 24, "not made yet", "", "middle"))
+        middle = (first + SHIP_X - 124) / 2
+        out.dots.append(circle("g-ghost g-ghost--todo", middle, FIX_Y, 7))
+        out.texts.append(text(middle, FIX_Y + 24, "not made yet", "", "middle"))
     out.dots += [circle("g-fixd", x, FIX_Y, 5) for x, _ in zip(xs, graph.commits, strict=False)]
     out.texts += _commit_words(graph, xs)
+
+
+def _tag_below(graph: Graph, name: str, x: float, out: Drawing) -> None:
+    """The tag on the fix's own line, and since when it is production where it is that alone."""
+    out.texts.append(tag(x, FIX_Y + 31, name))
+    if graph.by_tag:
+        out.texts.append(text(x + tag_width(name) / 2 + 9, FIX_Y + 46, cut(graph.shipped_says, 48)))
+
+
+def _start(graph: Graph) -> tuple[float, float]:
+    """Where the way to the targets begins: where the fix came into production, or carries its tag."""
+    if graph.shipped is not None:
+        return SHIP_X, MAIN_Y
+    return (_ends(graph)[-1], FIX_Y) if graph.tagged is not None else (BASE_X, MAIN_Y)
+
+
+def _ends(graph: Graph) -> list[float]:
+    """Where the fix's commits stand, from left to right; one place where there is none yet."""
+    first, last = BASE_X + 110, SHIP_X - 124
+    count = len(graph.commits)
+    return [first + (last - first) * index / (count - 1) for index in range(count)] if count > 1 else [first + 45]
 
 
 def _commit_words(graph: Graph, xs: list[float]) -> list[str]:
@@ -121,8 +144,7 @@ def _target(graph: Graph, lane: TargetLane, y: float, out: Drawing) -> None:
     if arrived:
         _arrival(graph, lane, (places.get(arrived, LEFT + 8), y), out)
     elif lane.owed:
-        start = SHIP_X if graph.shipped else BASE_X
-        out.edges.append(swing("g-owed", (start, MAIN_Y), (GHOST_X, y), 150))
+        out.edges.append(swing("g-owed", _start(graph), (GHOST_X, y), 150))
         out.edges.append(path("g-owed", "M", TIP_X + 9, y, "H", GHOST_X - 8))
         out.dots.append(circle("g-ghost", GHOST_X, y, 8))
     out.texts.append(_lane_words(lane, y))
