@@ -21,6 +21,6 @@ from .projects.models import Credential, FetchRun, Project, ProjectAccess, Ref, 
 
 __all__ = [
     "Approval", "BadRelease", "Credential", "Debt", "DeploySecret", "Environment", "Event", "FetchRun", "Fix",
-    "FollowUp", "Freeze", "Hotfix", "LogChunk", "Operation", "Pipeline", "PipelineDraft", "Project", "ProjectAccess", "Ref",
-    "Release", "Review", "Run", "Settlement", "SigningKey", "Step", "Target", "Untracked", "Verdict",
+    "FollowUp", "Freeze", "Hotfix", "LogChunk", "Operation", "Pipeline", "PipelineDraft", "Project", "ProjectAccess",
+    "Ref", "Release", "Review", "Run", "Settlement", "SigningKey", "Step", "Target", "Untracked", "Verdict",
 ]  # fmt: skip

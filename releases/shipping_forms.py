@@ -37,6 +37,7 @@ TRIGGER_WORDS = {
 }
 NAMING_WORDS = {Naming.PATCH: "The next patch version", Naming.DATE: "The date"}
 _MB = 1 << 20
+_SHIPPERS = [(role.value, role.label) for role in Role if role_allows(role, Act.SHIP)]
 _APPROVERS = [(role.value, role.label) for role in Role if role_allows(role, Act.APPROVE)]
 
 
@@ -60,7 +61,7 @@ class PairsField(forms.CharField):
     widget = forms.Textarea
 
     def __init__(self, between: str = "=", **kwargs: Any) -> None:
-        super().__init__(**{"required": False, "max_length": 50_000, **kwargs})
+        super().__init__(**{"required": False, "strip": False, "max_length": 50_000, **kwargs})
         self.between = between
         self.widget.attrs |= {"rows": 3, "spellcheck": "false", "class": "mono", "autocomplete": "off"}
 
@@ -237,7 +238,7 @@ class EnvironmentForm(DashForm):
     approver_role = forms.ChoiceField(label="Who may, at least", choices=_APPROVERS)
     approvers = NamesField(label="Only these people", help_text="User names. Empty: everybody of that role.")
     approval_hours = forms.IntegerField(label="An approval holds, in hours", min_value=1, max_value=720)
-    breakers_role = forms.ChoiceField(label="Who may break the glass", choices=_APPROVERS)
+    breakers_role = forms.ChoiceField(label="Who may break the glass", choices=_SHIPPERS)
     time_zone = forms.CharField(label="Time zone", required=False, max_length=60, help_text="Of its freezes.")
 
     @classmethod

@@ -185,7 +185,8 @@ def _twice(what: str, names: Iterable[str]) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
-    return _CONTROL.sub("�", text)[:LONGEST_NAME] or "an empty text"
+    """A name that somebody typed, told from our own words around it."""
+    return f"“{_CONTROL.sub('�', text)[:LONGEST_NAME]}”" if text else "An empty text"
 
 
 # --- environments -------------------------------------------------------------------------------------------------
@@ -216,7 +217,8 @@ def environment_faults(environment: Described) -> dict[str, str]:
         found["url"] = "An address that begins with http:// or https://."
     if environment.time_zone and environment.time_zone not in available_timezones():
         found["time_zone"] = f"{_quoted(environment.time_zone)} is no time zone: Europe/Berlin."
-    for name in ("approver_role", "breakers_role"):
-        if not role_allows(Role(getattr(environment, name)), Act.APPROVE):
-            found[name] = "Somebody of this role may not approve anything."
+    if not role_allows(Role(environment.approver_role), Act.APPROVE):
+        found["approver_role"] = "Somebody of this role may not approve anything."
+    if not role_allows(Role(environment.breakers_role), Act.SHIP):
+        found["breakers_role"] = "Somebody of this role may not ship anything."
     return found

@@ -91,7 +91,9 @@ def deploy_request(
             continue
 
 
-def rollback_request(environment: Environment, *, actor: Any, why: str, to: Run | None = None) -> Run:
+def rollback_request(
+    environment: Environment, *, actor: Any, why: str, to: Run | None = None, trigger: str = ""
+) -> Run:
     """Ask to bring back what ran well before, ahead of the queue; marks what runs now as bad. Raises `DeployRefused`.
 
     `to`: an earlier run of this environment; without it, the last one that was verified. What is under way there and
@@ -117,7 +119,7 @@ def rollback_request(environment: Environment, *, actor: Any, why: str, to: Run 
     while True:
         try:
             with transaction.atomic():
-                return _rollback(environment, target, bad, pipeline, lane, steps, actor, why)
+                return _rollback(environment, target, bad, pipeline, lane, steps, actor, why, trigger)
         except IntegrityError:
             standing = rollback_under_way(environment)  # Somebody pressed at the same moment.
             if standing is not None:
@@ -141,14 +143,14 @@ def void(run: Run, why: str) -> bool:
 
 def _rollback(
     environment: Environment, target: Run, bad: Run | None, pipeline: Pipeline, lane: str, steps: Sequence[StepSpec],
-    actor: Any, why: str,
+    actor: Any, why: str, trigger: str = "",
 ) -> Run:  # fmt: skip
     from .acting import make_way
 
     run = Run(
         kind=Run.Kind.ROLLBACK, environment=environment, pipeline=pipeline, lane=lane, state=State.QUEUED,
-        build=target.build, artifact=target.artifact, digest=target.digest, trigger="person" if actor else "verify",
-        asked_by=actor, why=why, rank=HOTFIX_RANK, replaces=bad,
+        build=target.build, artifact=target.artifact, digest=target.digest,
+        trigger=trigger or ("person" if actor else "verify"), asked_by=actor, why=why, rank=HOTFIX_RANK, replaces=bad,
     )  # fmt: skip
     release = Release(tag=target.tag, tag_object=target.tag_object, commit=target.commit, project=environment.project)
     made = _made(run, release, steps, stands=target.release)

@@ -103,9 +103,9 @@ def test_an_environment_is_changed_field_by_field_and_says_what_changed() -> Non
         ("watch_seconds", 172_801, "A number from 0 to 172,800."),
         ("url", "javascript:alert(1)", "URL"),
         ("url", "ftp://files.example.com/", "begins with http"),
-        ("time_zone", "Mars/Olympus", "Mars/Olympus is no time zone"),
+        ("time_zone", "Mars/Olympus", "“Mars/Olympus” is no time zone"),
         ("approver_role", "viewer", "may not approve"),
-        ("breakers_role", "engineer", "may not approve"),
+        ("breakers_role", "viewer", "may not ship"),
         ("kind", "moon", "not a valid choice"),
     ],
 )

@@ -1,4 +1,4 @@
-"""`manage.py project`: add, list, show and remove tracked repositories without the web."""
+"""`manage.py project`: add, list, show, set up and remove tracked repositories without the web."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from releases.deploys.applying import project_apply, project_export
+from releases.deploys.settings_services import SettingsRefused
 from releases.git.errors import GitError, InvalidValue
+from releases.management.reporting import ERROR
 from releases.policies.flow import PRESETS, FlowPolicy, Preset
 from releases.policies.flow_checks import policy_faults
 from releases.policies.guess import fitted
+from releases.policies.wording import harmless
 from releases.projects.models import Project
 from releases.projects.selectors import branch_names, tag_names
 from releases.projects.services import (
@@ -58,6 +62,15 @@ class Command(BaseCommand):
         which.add_argument("--make", action="store_true", help="Make a new Ed25519 key; its private half stays here.")
         which.add_argument("--file", metavar="PATH", help="Use the private key in this file; - reads standard input.")
         which.add_argument("--remove", action="store_true", help="Sign no more tags, and erase the private key.")
+        export = actions.add_parser("export", help="How it is shipped, as TOML; of secrets only the names.")
+        export.add_argument("name", metavar="N")
+        apply = actions.add_parser("apply", help="Ship it as a TOML file says: all of it, or nothing.")
+        apply.add_argument("name", metavar="N")
+        apply.add_argument("file", metavar="FILE", help="As `export` writes it; - for standard input.")
+        apply.add_argument("--dry-run", action="store_true", help="Say what would change, and change nothing.")
+        apply.add_argument("--note", default="", metavar="TEXT", help="Kept with the new version of the pipeline.")
+        apply.add_argument("--exit-code", action="store_true", help="1 when something changed, or would.")
+        apply.add_argument("--format", choices=("text", "json"), default="text", help="How it answers (text).")
         remove = actions.add_parser("remove", help="Stop tracking; removes everything recorded about it.")
         remove.add_argument("name", metavar="N")
         remove.add_argument("--yes", action="store_true", help="Do not ask.")
@@ -139,6 +152,33 @@ class Command(BaseCommand):
         if lines := allowed_signers(project):
             self.stdout.write(f"For the file that gpg.ssh.allowedSignersFile names:\n{lines.rstrip()}")
 
+    def _export(self, options: dict[str, Any]) -> None:
+        self.stdout.write(project_export(find_project(options["name"])), ending="")
+
+    def _apply(self, options: dict[str, Any]) -> None:
+        project = find_project(options["name"])
+        as_json = options["format"] == "json"
+        try:
+            told = project_apply(project, _text_of(options["file"]), note=options["note"], dry_run=options["dry_run"])
+        except SettingsRefused as refusal:
+            if not as_json:
+                raise CommandError("\n".join(map(harmless, refusal.problems)), returncode=ERROR) from None
+            fault = {"code": "refused", "message": str(refusal), "problems": refusal.problems}
+            self.stdout.write(json.dumps({"error": fault}, indent=2))
+            sys.exit(ERROR)
+        if as_json:
+            answer = {"applied": not options["dry_run"], "changes": told.changes, "missing": told.missing}
+            self.stdout.write(json.dumps(answer, indent=2))
+        else:
+            for said in told.changes or ("Nothing is to be changed.",):
+                self.stdout.write(harmless(said))
+            for said in told.missing:
+                self.stderr.write(harmless(f"Missing: {said}"))
+            if told.changes and options["dry_run"]:
+                self.stderr.write("Nothing was changed: this was a dry run.")
+        if options["exit_code"] and told.changes:
+            sys.exit(1)
+
     def _remove(self, options: dict[str, Any]) -> None:
         project = find_project(options["name"])
         if not options["yes"]:
@@ -164,6 +204,14 @@ def read_secret(path: str) -> str:
         return sys.stdin.read() if path == "-" else Path(path).read_text("utf-8")
     except (OSError, UnicodeError) as problem:
         raise CommandError(f"{path} cannot be read: {getattr(problem, 'strerror', None) or 'it is no text'}.") from None
+
+
+def _text_of(name: str) -> str:
+    """What a file, or standard input, holds. Raises `CommandError`."""
+    try:
+        return sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{name} cannot be read as text: {error}.", returncode=ERROR) from None
 
 
 def read_policy(text: str) -> dict[str, Any]:
