@@ -160,7 +160,7 @@ def _lane_words(lane: TargetLane, y: float) -> str:
 
 def _arrival(graph: Graph, lane: TargetLane, place: tuple[float, float], out: Drawing) -> None:
     """The commit by which the fix came to a target; a line leads there when it was a merge."""
-    start = (SHIP_X, MAIN_Y) if graph.shipped else (BASE_X + 155, FIX_Y)
+    start = _start(graph) if graph.shipped or graph.tagged else (BASE_X + 155, FIX_Y)
     if lane.merged and place[0] > start[0] + 30:
         out.edges.append(swing("g-back", start, place, min(110.0, (place[0] - start[0]) * 0.6)))
     out.dots.append(circle("g-backd", *place, 5))

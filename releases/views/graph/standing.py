@@ -65,11 +65,14 @@ def _rows(graph: Graph) -> list[Row]:
     if graph.shipped is not None:
         tag = f", tag {graph.shipped.label}" if graph.shipped.label else ""
         rows.append(Row("shipped", MAIN_X, graph.shipped.sha, f"{graph.production}{tag}", graph.shipped_says))
-    else:
+    elif not graph.by_tag:
         rows.append(Row("todo", MAIN_X, "", f"not in {graph.production} yet"))
     for number, dot in enumerate(reversed(graph.commits)):
         where = f", on {graph.branch}" if number == len(graph.commits) - 1 else ""
-        rows.append(Row("commit", BRANCH_X, dot.sha, f"{dot.label}{where}"))
+        tagged = graph.tagged if number == 0 else None
+        tag = f", tag {tagged.label}" if tagged else ""
+        below = graph.shipped_says if tagged and graph.by_tag else ""
+        rows.append(Row("commit", BRANCH_X, dot.sha, f"{dot.label}{tag}{where}", below))
     if not graph.cut:
         rows.append(Row("uncut", BRANCH_X, "", f"{graph.branch}, not made yet"))
     tag = f", tag {graph.base.label}" if graph.base.label else ""
@@ -89,17 +92,20 @@ def _target_rows(index: int, lane: TargetLane) -> list[Row]:
 
 def _edges(graph: Graph, rows: list[Row], bottom: float) -> list[str]:
     base = rows[-1]
-    top = next(row for row in rows if row.kind in ("shipped", "todo"))
+    top = next((row for row in rows if row.kind in ("shipped", "todo")), base)
     edges = [path("g-main", "M", MAIN_X, top.y if graph.shipped else base.y, "V", bottom)]
-    if graph.shipped is None:
+    if top.kind == "todo":
         edges.append(path("g-todo", "M", MAIN_X, top.y + 8, "V", base.y - 7))
     branch = [row.y for row in rows if row.x == BRANCH_X]
     if branch:
         css = "g-fix" if graph.cut else "g-todo"
         edges.append(sway(css, (MAIN_X, base.y), (BRANCH_X, branch[-1]), 16))
         edges.append(path(css, "M", BRANCH_X, branch[-1], "V", branch[0]))
-        edges.append(sway("g-fix" if graph.shipped else "g-todo", (BRANCH_X, branch[0]), (MAIN_X, top.y), 16))
+        if top is not base:
+            edges.append(sway("g-fix" if graph.shipped else "g-todo", (BRANCH_X, branch[0]), (MAIN_X, top.y), 16))
     start = (MAIN_X, top.y if graph.shipped else base.y)
+    if graph.shipped is None and graph.tagged is not None and branch:
+        start = (BRANCH_X, branch[0])
     for row in rows:
         if row.kind in ("tip", "arrival"):
             edges.append(path("g-dev", "M", row.x, row.y, "V", bottom))
