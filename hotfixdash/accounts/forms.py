@@ -49,16 +49,24 @@ class NameForm(UserForm):
 
     class Meta:
         model = User
-        fields = ["first_name", "email"]
-        labels = {"first_name": "Name shown to others", "email": "E-mail address"}
+        fields = ["first_name", "email", "mail_approvals"]
+        labels = {
+            "first_name": "Name shown to others",
+            "email": "E-mail address",
+            "mail_approvals": "When a deployment waits for my approval",
+        }
+        help_texts = {"mail_approvals": "The e-mail says what would ship, and has the link."}
         widgets = {
             "first_name": forms.TextInput(attrs={"autocomplete": "given-name"}),
             "email": forms.EmailInput(attrs={"autocomplete": "email"}),
+            "mail_approvals": forms.Select(choices=((False, "Send me nothing"), (True, "Send me one e-mail"))),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _style(self)
+        if not settings.EMAIL_HOST:
+            self.fields["mail_approvals"].help_text = "No e-mail leaves here yet: the operator named no mail server."
 
 
 class OwnPasswordForm(PasswordChangeForm):

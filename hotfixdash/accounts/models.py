@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -20,6 +21,26 @@ class User(AbstractUser):
     is_demo = models.BooleanField(
         default=False, editable=False, help_text="Made by the demo with a public password: works on this machine only."
     )
+
+    mail_approvals = models.BooleanField(
+        default=False, help_text="Is written to when a deployment waits for their approval."
+    )
+    known_as = models.JSONField(
+        default=list, blank=True, editable=False,
+        help_text="Addresses and names that the account had before: whoever wrote a change stays its author.",
+    )  # fmt: skip
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """As usual; an address or a name that goes away is remembered, so that nobody can shed their own work."""
+        fields = kwargs.get("update_fields")
+        if self.pk and (fields is None or {"email", "first_name", "last_name"} & set(fields)):
+            before = type(self).objects.filter(pk=self.pk).first()
+            if before is not None:
+                gone = {before.email.strip(), before.get_full_name().strip()} - {self.email, self.get_full_name(), ""}
+                self.known_as = sorted({*before.known_as, *self.known_as, *gone})
+            if fields is not None:
+                kwargs["update_fields"] = {*fields, "known_as"}
+        super().save(*args, **kwargs)
 
     @cached_property
     def role(self) -> Role:

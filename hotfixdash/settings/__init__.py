@@ -9,4 +9,5 @@ from .celery import *  # noqa: F403
 from .database import *  # noqa: F403
 from .git import *  # noqa: F403
 from .logs import *  # noqa: F403
+from .mail import *  # noqa: F403
 from .security import *  # noqa: F403

@@ -55,11 +55,12 @@ def needed(policy: FlowPolicy, severity: int) -> int:
 
 
 def is_author(person: Person, commits: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether this person wrote any of the commits, by address or by name."""
-    email = person.email.strip().casefold()
-    names = {person.get_username().casefold(), person.get_full_name().strip().casefold()} - {""}
+    """Whether this person wrote any of the commits, by address or by name, also by one that the account had before."""
+    before = {str(value).strip().casefold() for value in getattr(person, "known_as", ())}
+    emails = {person.email.strip().casefold(), *before} - {""}
+    names = {person.get_username().casefold(), person.get_full_name().strip().casefold(), *before} - {""}
     return any(
-        (email and str(commit.get("author_email", "")).casefold() == email)
+        str(commit.get("author_email", "")).strip().casefold() in emails
         or str(commit.get("author_name", "")).strip().casefold() in names
         for commit in commits
     )

@@ -25,6 +25,7 @@ from releases.deploys.stepping import work_root
 from releases.projects.models import Project, Release
 from releases.projects.worker_names import worker_name
 
+from .mail import mails_sweep
 from .sending import NUDGE_LIVES, send
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,8 @@ def shipping_look(project: Project) -> None:
 
 def deploys_sweep() -> int:
     """Name lost workers and what they left, ask for what follows, nudge what was left behind; how many were nudged."""
-    for part in (runs_lost, _orphans_end, answers_overdue, runs_expire, locks_end, _follow_up, hotfixes_follow):
+    parts = (runs_lost, _orphans_end, answers_overdue, runs_expire, locks_end, _follow_up, hotfixes_follow, mails_sweep)
+    for part in parts:
         try:
             part()
         except Exception:

@@ -237,3 +237,15 @@ def test_the_banner_tells_only_those_who_may_see_the_project(shop: Shop) -> None
     break_glass(run, shop.person("administrator"), WHY)
     assert [item.run for item in glass_open(shop.person("viewer"))] == [run]
     assert list(glass_open(make_user())) == []
+
+
+def test_nobody_sheds_their_own_work_by_another_name_or_address(shop: Shop) -> None:
+    person = shop.person(email="mira@example.org", first_name="Mira")
+    run = shop.request()
+    assert refused(run, person) == "own"
+    for name, address in (("M.", "m@example.net"), ("Somebody", "")):
+        person = User.objects.get(pk=person.pk)
+        person.first_name, person.email = name, address
+        person.save()
+        assert refused(run, User.objects.get(pk=person.pk)) == "own"
+    assert "mira@example.org" in User.objects.get(pk=person.pk).known_as
