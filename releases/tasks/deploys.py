@@ -34,7 +34,9 @@ LONGEST = 24 * 3600
 """Seconds after which Celery itself ends the process; every step ends much earlier by its own limits."""
 
 
-@shared_task(name="releases.tasks.run_steps", time_limit=LONGEST + 60, soft_time_limit=LONGEST)  # type: ignore[untyped-decorator]
+# Taken off the queue when it begins, not when it ends: a run may take hours, and a broker that dies meanwhile must not
+# take the worker with it. What is lost with a worker the sweep sends again.
+@shared_task(name="releases.tasks.run_steps", acks_late=False, time_limit=LONGEST + 60, soft_time_limit=LONGEST)  # type: ignore[untyped-decorator]
 def run_steps(run_pk: int) -> None:
     """Carry out one run that is ready, unless somebody has it; then nudge what follows from it or waited for it."""
     run_carry_out_here(run_pk)
