@@ -171,7 +171,8 @@ def test_a_command_that_kills_its_guardian_is_ended_and_told(tmp_path):
 
 
 def test_a_command_that_stops_its_guardian_is_not_waited_for_for_ever(tmp_path, monkeypatch):
-    from releases.deploys.runner import execution, guardian
+    from releases.deploys.runner import execution
+    from releases.deploys.runner.guard import guardian
 
     monkeypatch.setattr(execution, "REPORT_WAIT", 0.5)
     monkeypatch.setattr(guardian, "UNENDABLE", 0.5)

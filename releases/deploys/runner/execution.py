@@ -18,8 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from . import guardian
 from .facts import read_facts
+from .guard import guardian
+from .guard.order import Order
 from .marks import MARK, end_marked, mark_value
 from .masking import Mask
 
@@ -41,8 +42,8 @@ NAP = 0.008
 """Seconds between two reads while output flows: a hundred small reads cost more than one large."""
 REPORT_WAIT = 30.0
 
-_BOOT = "import sys; sys.path.append(sys.argv[1]); import guardian; guardian.main(int(sys.argv[2]))"
-_FOLDER = str(Path(guardian.__file__).parent)
+_BOOT = "import sys; sys.path.append(sys.argv[1]); from guard import guardian; guardian.main(int(sys.argv[2]))"
+_FOLDER = str(Path(__file__).parent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +145,15 @@ class _Guarded:
             self._ours.sendall(order)
         return self
 
-    def _order(self) -> guardian.Order:
+    def _order(self) -> Order:
         job = self.job
         env = minimal_environment() | dict(job.env) | dict(job.secrets)
         if job.output_file is not None:
             env["HOTFIXDASH_OUTPUT"] = str(job.output_file)
         env[MARK] = mark_value(job.marker)
-        return guardian.Order(
-            job.command, str(job.folder), str(job.measured or job.folder), job.timeout, job.cpu, job.max_size,
-            job.grace, min(job.grace, LEFT_GRACE), env,
+        return Order(
+            job.command, str(job.folder), str(job.measured or job.folder), env, timeout=job.timeout, cpu=job.cpu,
+            max_size=job.max_size, grace=job.grace, left_grace=min(job.grace, LEFT_GRACE),
         )  # fmt: skip
 
     def __exit__(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from .guardian import Stat, below, processes, stat_of
+from .guard.processes import Stat, below, processes, stat_of
 
 MARK = "HOTFIXDASH_MARK"
 TERM_GRACE = 1.0

@@ -1,152 +1,36 @@
 """The guardian of one command: starts it, watches its limits, ends all that came of it, and says how it went.
 
-Run by itself (`python -I -S`, standard library only, so that it starts in a few milliseconds), never inside a worker.
 It is the *subreaper* of everything that the command starts: a process that forks away becomes its child, so that the
-tree is known to be empty when there is no child left. Over one socket it gets the job, and later the order to end it;
+tree is known to be empty when there is no child left. Over one socket it gets the order, and later the word to end it;
 when the socket closes the worker is gone, and the guardian ends everything by itself.
 """
 
 from __future__ import annotations
 
+# Not `signal`: its enumerations would take a third of the time in which this process starts.
+import _signal as signal  # type: ignore[import-not-found]
 import ctypes
 import os
 import resource
 import select
-import signal
-import sys
 import time
-from collections.abc import Iterator
-from typing import NamedTuple
+
+from .order import Order
+from .processes import below, folder_size, processes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 SHELL = ("/bin/sh", "-e", "-c")
 LOOK_EVERY = 0.5
 """Seconds between two looks at processor time and folder."""
-WALK_SLICE = 2000
-"""Entries of the folder that are counted before orders are looked for again."""
-INODE = 256
-"""Bytes that an entry costs besides its blocks, so that empty files count."""
 UNENDABLE = 20.0
 """Seconds after which processes that cannot be ended (stuck in the kernel) are left and counted."""
 NOT_STARTED = 127
 IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE, signal.SIGXFSZ)
 _TICKS = os.sysconf("SC_CLK_TCK")
-
-
-class Order(NamedTuple):
-    """What the worker asks for; times in seconds, sizes in bytes, 0 for no limit."""
-
-    command: str
-    folder: str
-    measured: str
-    """The folder whose size counts."""
-    timeout: float
-    cpu: float
-    max_size: int
-    grace: float
-    """Between asking to end and ending by force."""
-    left_grace: float
-    """The same for what a command that ended left behind."""
-    env: dict[str, str]
-
-    def __repr__(self) -> str:
-        return f"Order({self.command!r})"  # Not the variables: secrets are among them.
-
-    def packed(self) -> bytes:
-        """For the socket: a length, then fields between zero bytes. Raises ValueError when one holds a zero byte."""
-        fields = [*(str(field) for field in self[:-1]), *(f"{name}={value}" for name, value in self.env.items())]
-        if any("\0" in field for field in fields):
-            raise ValueError("a command, folder or variable holds a NUL byte")
-        body = "\0".join(fields).encode("utf-8", "surrogateescape")
-        return b"%d\n%b" % (len(body), body)
-
-    @classmethod
-    def unpacked(cls, body: bytes) -> Order:
-        """The other way round."""
-        fields = body.decode("utf-8", "surrogateescape").split("\0")
-        command, folder, measured, timeout, cpu, max_size, grace, left_grace = fields[:8]
-        env = dict(field.split("=", 1) for field in fields[8:])
-        limits = float(timeout), float(cpu), int(max_size), float(grace), float(left_grace)
-        return cls(command, folder, measured, *limits, env)
-
-
-class Stat(NamedTuple):
-    """What the kernel says of one process."""
-
-    pid: int
-    state: str
-    parent: int
-    session: int
-    ticks: int
-    """Processor time of its own and of those that it waited for."""
-    began: int
-
-
-def stat_of(pid: int) -> Stat | None:
-    """None when there is no such process (any more)."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as handle:
-            # The command's name may hold spaces and brackets: fields are counted after its last bracket.
-            fields = handle.read().rpartition(b")")[2].split()
-    except OSError:
-        return None
-    if len(fields) < 20:
-        return None
-    ticks = sum(int(field) for field in fields[11:15])
-    return Stat(pid, fields[0].decode(), int(fields[1]), int(fields[3]), ticks, int(fields[19]))
-
-
-def processes() -> list[Stat]:
-    """All of this machine, as far as they can be seen; empty where there is no /proc."""
-    try:
-        names = os.listdir("/proc")
-    except OSError:
-        return []
-    found = (stat_of(int(name)) for name in names if name.isdigit())
-    return [stat for stat in found if stat is not None]
-
-
-def below(roots: set[int], everything: list[Stat]) -> list[Stat]:
-    """All that descend from `roots`, without these."""
-    children: dict[int, list[Stat]] = {}
-    for stat in everything:
-        children.setdefault(stat.parent, []).append(stat)
-    found: list[Stat] = []
-    front = list(roots)
-    while front:
-        for stat in children.get(front.pop(), ()):
-            if stat.pid not in roots:
-                found.append(stat)
-                front.append(stat.pid)
-    return found
-
-
-def folder_size(folder: str) -> Iterator[int]:
-    """Bytes on disk below a folder, counted on and on; gives way now and then, the last value is the whole."""
-    total = seen = 0
-    linked: set[tuple[int, int]] = set()
-    folders = [folder]
-    while folders:
-        try:
-            entries = os.scandir(folders.pop())
-        except OSError:
-            continue
-        with entries:
-            for entry in entries:
-                try:
-                    stat = entry.stat(follow_symlinks=False)
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
-                except OSError:
-                    continue
-                if stat.st_nlink == 1 or (stat.st_dev, stat.st_ino) not in linked:
-                    total += stat.st_blocks * 512 + INODE
-                    if stat.st_nlink > 1:
-                        linked.add((stat.st_dev, stat.st_ino))
-                seen += 1
-                if seen % WALK_SLICE == 0:
-                    yield total
-    yield total
 
 
 class Guardian:
@@ -324,7 +208,7 @@ class Guardian:
                 pids.add(-self.child)  # Without the kernel's list, at least its process group.
         return pids
 
-    def _send(self, pids: set[int], number: signal.Signals) -> None:
+    def _send(self, pids: set[int], number: int) -> None:
         for pid in pids:
             try:
                 os.kill(pid, number)
@@ -389,7 +273,3 @@ def main(channel: int) -> None:
     except OSError:
         pass  # The worker is gone; there is nobody to tell.
     os._exit(0)  # Nothing is left to tidy up, and somebody waits.
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
