@@ -5,4 +5,5 @@ from django.urls import URLPattern, URLResolver, include, path
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("hotfixdash.accounts.urls")),
     path("", include("releases.urls")),
+    path("", include("incidents.urls")),
 ]

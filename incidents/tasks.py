@@ -9,6 +9,7 @@ from django.utils import timezone
 from incidents.announcements.collecting import announcements_collect
 from incidents.announcements.delivering import channel_deliver, channels_due, messages_lost
 from incidents.response.reminders import incidents_remind
+from incidents.status.services import recipients_of, subscribers_forget
 from releases.projects.worker_names import worker_name
 from releases.tasks.sending import NUDGE_LIVES, send
 
@@ -22,7 +23,7 @@ def sweep() -> None:
 @shared_task(name="incidents.tasks.announce")  # type: ignore[untyped-decorator]
 def announce(project_pk: int) -> None:
     """Right after something happened in a project: it becomes messages, and they are on their way."""
-    announcements_collect()
+    announcements_collect(recipients_of)
     channels_nudge()
 
 
@@ -38,7 +39,8 @@ def sweep_now() -> int:
     now = timezone.now()
     incidents_remind(now)
     messages_lost(now)
-    announcements_collect()
+    subscribers_forget(now)
+    announcements_collect(recipients_of)
     return channels_nudge()
 
 

@@ -57,6 +57,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "hotfixdash.middleware.HeadersMiddleware",
     "hotfixdash.static.StaticMiddleware",
+    "incidents.views.status.StatusMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

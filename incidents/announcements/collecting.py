@@ -26,7 +26,7 @@ STALE = timedelta(hours=24)
 """What is older is not announced any more: a dashboard that was off for a week does not tell of it all at once."""
 
 Recipients = Callable[[Channel, Event], Iterable[tuple[str, str]]]
-"""Who gets a row on a channel of subscribers: address, and what stands below the text (how to leave)."""
+"""Who gets a row on a channel of subscribers: address, and the link by which they leave."""
 
 
 def announcements_collect(subscribers: Recipients | None = None) -> list[int]:
@@ -70,10 +70,10 @@ def _announce(event: Event, topic: Topic, channels: Sequence[Channel], subscribe
         messages = [
             Message(
                 event=event, channel=channel, recipient=recipient, subject=words.subject,
-                body=as_text(words) + (f"\n-- \n{below}\n" if below else ""),
-                data=as_data(words, fact) | {"label": words.label},
+                body=as_text(words) + (f"\n-- \nYou asked for these mails. To get no more: {leave}\n" if leave else ""),
+                data=as_data(words, fact) | {"label": words.label} | ({"leave": leave} if leave else {}),
             )
-            for recipient, below in _recipients(channel, event, subscribers)
+            for recipient, leave in _recipients(channel, event, subscribers)
         ]  # fmt: skip
         with transaction.atomic():
             Message.objects.bulk_create(messages, ignore_conflicts=True)

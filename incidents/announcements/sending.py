@@ -62,6 +62,8 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 def _mail(message: Message) -> None:
     if not message.recipient:
         raise NotSent("The addresses of this channel cannot be read: enter them again.")
+    if not settings.EMAIL_HOST:
+        raise NotSent("No mail server is set up: set EMAIL_HOST.")
     host = urlsplit(settings.PUBLIC_URL).hostname or "hotfixdash"
     headers = {"Message-ID": f"<{delivery_id(message)}@{host}>", "Auto-Submitted": "auto-generated"}
     leave = str(message.data.get("leave") or "")

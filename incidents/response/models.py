@@ -80,6 +80,7 @@ class Incident(models.Model):
     times_why = models.JSONField(default=dict, blank=True, help_text="Notes of who set a time back, by field.")
     resolved_at = models.DateTimeField(null=True, blank=True)
     reminded_at = models.DateTimeField(null=True, blank=True, help_text="When its people were last reminded to speak.")
+    afterword = models.TextField(blank=True, help_text="What was learned, for people outside; from its post-mortem.")
 
     hotfixes = models.ManyToManyField(Hotfix, blank=True, related_name="incidents")
     introduced_by = models.ForeignKey(

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.django_db
 def mailbox(settings: Any) -> Iterator[Mailbox]:
     with smtp_server() as box:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", box.port
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = "127.0.0.1", box.port, False
         yield box
 
 

@@ -1,0 +1,1 @@
+"""Pages of incidents: thin doors that parse, call one service or selector, and render."""
