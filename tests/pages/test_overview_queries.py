@@ -18,9 +18,9 @@ from tests.factories import make_project, make_target, make_user, sha
 
 pytestmark = pytest.mark.django_db
 
-COLD = 20
+COLD = 21
 """Session, person, role, two stamps, projects, runs, targets, what is owed by target, four lists and their count."""
-KEPT = 5
+KEPT = 6
 CODES = [Code.MISSING, Code.MERGED, Code.LIKELY, Code.PARTIAL, Code.EQUIVALENT, Code.REVERTED, Code.UNKNOWN]
 
 
@@ -91,5 +91,5 @@ def test_one_project_s_overview_is_constant_too(client: Client, django_assert_ma
 def test_the_list_of_projects_is_constant(client: Client, django_assert_num_queries: Any, projects: int) -> None:
     fill(projects, projects)
     client.force_login(_person(True))
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         client.get("/projects/")
