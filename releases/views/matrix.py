@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import get_script_prefix, reverse
+from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -32,6 +33,7 @@ from . import links, live_part, words
 from .access import get_project, may, open_to_visitors, require_any
 from .evidence_acts import evidence_acts
 from .evidence_context import evidence_context
+from .gates import GateMark, gate_mark
 from .kept import kept
 
 _SHA = re.compile(r"[0-9a-f]{7,64}\Z")
@@ -71,6 +73,10 @@ def matrix_page(request: HttpRequest, slug: str) -> HttpResponse:
     opened = request.GET.get("cell", "")
     check = _check_url(request, "releases:project-check", slug)
 
+    def heads(found: Matrix) -> list[dict[str, Any]]:
+        gates = _gates(project)
+        return [_head(request, column) | {"gate": gates.get(column.pk)} for column in found.columns]
+
     def context() -> dict[str, Any]:
         found = matrix([project.pk], query)
         facts = {"project": project, "live": topics, "checked_at": project.judged_at, "check_url": check}
@@ -78,7 +84,7 @@ def matrix_page(request: HttpRequest, slug: str) -> HttpResponse:
         owed = overview.owed_count(request.user, project) if query.narrowed else _nav_owed(found.columns)
         nav = {"nav_owed": owed, "nav_hotfixes": hotfix_count(request.user, project)}
         place = Place(project.name, project.slug)
-        return _shared(request, found, {project.pk: place}, opened) | facts | {"nav": nav}
+        return _shared(request, found, {project.pk: place}, opened) | facts | {"nav": nav, "heads": heads(found)}
 
     # Verdicts change only together with the moment of judgement or the live version.
     key = (project.pk, project.name, project.judged_at, project.error_text, topics, request.get_full_path(), check)
@@ -154,7 +160,6 @@ def _shared(
         "filtered": bool(query.author or query.target or query.days or query.sort != "age" or query.size != SIZES[0]),
         "target_choices": [column.branch for column in found.offered],
         "target_names": [column.branch for column in found.columns],
-        "heads": [] if stacked else [_head(request, column) for column in found.columns],
         "sections": [
             Section(
                 _group_title(group, found.columns, stacked),
@@ -190,6 +195,13 @@ def _segments(request: HttpRequest, found: Matrix) -> list[dict[str, Any]]:
         for show, label in _SEGMENTS
         if show not in ("waived", "chores") or found.counts[show] or found.query.show == show
     ]
+
+
+def _gates(project: Project) -> dict[int, GateMark]:
+    """The regression gate of each open target; it does not depend on the filters."""
+    hours, now = FlowPolicy.from_data(project.policy).sla_hours, timezone.now()
+    rows = overview.debt([project.pk]).targets
+    return {row.pk: gate_mark(overview.gate_of(row, hours, now)) for row in rows}
 
 
 def _head(request: HttpRequest, column: Column) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from releases.projects.selectors import ProjectRow
 from releases.templatetags.dash import age_bar_markup
 
 from . import links, words
+from .gates import gate_words
 
 _SHA = re.compile(r"[0-9a-f]{7,64}")
 GATES = 4
@@ -273,7 +274,7 @@ class OverviewPage:
         target, project = gate.target, self.by_pk[gate.target.project_id]
         for row in fixes:
             row["url"] = links.evidence(project.slug, row["fix__key"], target.branch)
-        said, icon = _gate_words(gate, short=not fixes)
+        said, icon = gate_words(gate, short=not fixes)
         when = words.day(target.planned_for)
         if target.planned_for:
             when += f", {words.clock(target.planned_for)[-5:]}"
@@ -344,19 +345,3 @@ def _action(row: dict[str, Any]) -> tuple[str, bool]:
 
 def _gate_kind(target: TargetRow) -> str:
     return "no date yet" if target.kind == Target.Kind.RELEASE else "next release"
-
-
-def _gate_words(gate: Gate, *, short: bool) -> tuple[str, str]:
-    target = gate.target
-    if gate.closed:
-        bugs = str(target.act) if short else words.plural(target.act, "fixed bug")
-        return f"Closed: would reintroduce {bugs}", "octagon-x"
-    if target.act:
-        left = words.duration(words.seconds_until(gate.due)) if gate.due else ""
-        return f"{words.plural(target.act, 'fix', 'fixes')} owed, due in {left}", "triangle-alert"
-    if target.unknown:
-        return f"Not sure: {words.plural(target.unknown, 'fix', 'fixes')} could not be judged", "circle-alert"
-    if target.confirm:
-        needs = "needs" if target.confirm == 1 else "need"
-        return f"{words.plural(target.confirm, 'fix', 'fixes')} {needs} a look first", "triangle-alert"
-    return "Open: brings no bug back", "circle-check"
