@@ -80,5 +80,5 @@ def test_the_tag_is_drawn_below_its_commit() -> None:
     wide = lying(graph)
     assert wide.count('class="g-tag"') == 2
     assert wide.rindex("v1.2.3") > wide.rindex("abc1234")
-    assert "fix, tag v1.2.3, on hotfix/TICKET-7" in standing(graph)
+    assert ">tag v1.2.3</text>" in standing(graph)
     assert "The edge from bcd2345" not in graph.describes

@@ -70,9 +70,8 @@ def _rows(graph: Graph) -> list[Row]:
     for number, dot in enumerate(reversed(graph.commits)):
         where = f", on {graph.branch}" if number == len(graph.commits) - 1 else ""
         tagged = graph.tagged if number == 0 else None
-        tag = f", tag {tagged.label}" if tagged else ""
-        below = graph.shipped_says if tagged and graph.by_tag else ""
-        rows.append(Row("commit", BRANCH_X, dot.sha, f"{dot.label}{tag}{where}", below))
+        told = (f"tag {tagged.label}", graph.shipped_says if graph.by_tag else "") if tagged else ()
+        rows.append(Row("commit", BRANCH_X, dot.sha, f"{dot.label}{where}", ", ".join(filter(None, told))))
     if not graph.cut:
         rows.append(Row("uncut", BRANCH_X, "", f"{graph.branch}, not made yet"))
     tag = f", tag {graph.base.label}" if graph.base.label else ""
