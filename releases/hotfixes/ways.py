@@ -10,7 +10,7 @@ from statistics import median
 
 from django.utils import timezone
 
-from releases.evidence.trial import Pick, Step, trial_picks
+from releases.evidence.trial import Pick, Step, Trial, trial_picks
 from releases.git.page_reads import CommitInfo
 from releases.policies.flow import FlowPolicy, Preset
 from releases.policies.models import Target
@@ -35,6 +35,29 @@ def advise(hotfix: Hotfix) -> list[Option]:
     """Every way out with what speaks for and against it; a few quick questions to git, none when it does not answer."""
     with reading(hotfix.project, SECONDS) as history:
         return _Advisor(Standing(hotfix), history).options()
+
+
+def clean_everywhere(hotfix: Hotfix) -> list[str]:
+    """The open targets, when the fix as it stands can be picked onto every one of them cleanly; else none."""
+    standing = Standing(hotfix)
+    with reading(hotfix.project, SECONDS) as history:
+        tried = _tried(standing, history)
+    whole = len(tried) == len(standing.targets) and all(trial.clean and not trial.error for _target, trial in tried)
+    return [target.branch for target, _trial in tried] if whole else []
+
+
+def _tried(standing: Standing, history: History) -> list[tuple[Target, Trial]]:
+    """A trial pick of the whole fix onto each open target; none when git cannot tell now."""
+    shas = [str(commit["sha"]) for commit in standing.hotfix.commits]
+    git_dir = history.git_dir
+    if not shas or git_dir is None:
+        return []
+    known = history.commits(shas)
+    steps = tuple(Step(next(iter(known[sha].parents), None), sha) for sha in shas if sha in known)
+    wanted = [target for target in standing.targets if target.tip]
+    picks = [Pick(target.tip, steps) for target in wanted]
+    trials = history.ask(lambda: trial_picks(git_dir, picks, timeout=SECONDS)) if steps and picks else None
+    return list(zip(wanted, trials, strict=True)) if trials else []
 
 
 class _Advisor:
@@ -133,20 +156,11 @@ class _Advisor:
 
     def _predicted(self) -> tuple[list[str], tuple[str, ...]]:
         """What merging the fix back would meet: tried, when there are commits; else how far the branches drifted."""
-        shas = [str(commit["sha"]) for commit in self.hotfix.commits]
-        git_dir = self.history.git_dir
-        if not shas or git_dir is None:
+        if not self.hotfix.commits or self.history.git_dir is None:
             return self._drift(), ()
-        known = self.history.commits(shas)
-        steps = tuple(Step(next(iter(known[sha].parents), None), sha) for sha in shas if sha in known)
-        wanted = [target for target in self.standing.targets if target.tip]
-        picks = [Pick(target.tip, steps) for target in wanted]
-        trials = self.history.ask(lambda: trial_picks(git_dir, picks, timeout=SECONDS)) if steps else None
-        if trials is None:
-            return [], ()
         points: list[str] = []
         paths: list[str] = []
-        for target, trial in zip(wanted, trials, strict=True):
+        for target, trial in _tried(self.standing, self.history):
             if trial.error:
                 points.append(f"{target.branch}: could not be tried.")
             elif trial.clean:

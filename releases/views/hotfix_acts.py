@@ -106,7 +106,7 @@ def _review(ticket: Ticket) -> Asked:
     question = ticket.question(
         f"Review {ticket.hotfix.key}", "Record the review", form,
         says=["It counts for this state of the branch, and is void when the branch moves."],
-        facts=[("Head", ticket.hotfix.head)] if ticket.hotfix.head else [],
+        facts=_reviewed(ticket.hotfix),
     )  # fmt: skip
 
     def do() -> Done:
@@ -122,6 +122,15 @@ def _review(ticket: Ticket) -> Asked:
         return Done({"approve": "You approved it.", "changes": "You asked for changes."}.get(found.says, "Noted."))
 
     return question, do
+
+
+def _reviewed(hotfix: Hotfix) -> list[tuple[str, str]]:
+    """Exactly what the review is about: the branch, its tip, and that commit's subject."""
+    if not hotfix.head:
+        return []
+    tip: dict[str, Any] = next((commit for commit in hotfix.commits if commit.get("sha") == hotfix.head), {})
+    subject = str(tip.get("subject", ""))
+    return [("Branch", hotfix.branch), ("Head", f"{hotfix.head[:12]} {subject}".strip())]
 
 
 def _edit(ticket: Ticket) -> Asked:

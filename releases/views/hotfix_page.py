@@ -15,12 +15,14 @@ from releases.hotfix_forms import TriageForm
 from releases.hotfixes.change import ChangeSize
 from releases.hotfixes.listing import stages_of
 from releases.hotfixes.models import Debt, Hotfix, Review
+from releases.hotfixes.overtaken import overtaken
 from releases.hotfixes.services import track_of
 from releases.hotfixes.stages import StageKey, StageState
 from releases.ledger.models import Event
 from releases.operations.models import Operation
 from releases.policies.flow import FlowPolicy
 from releases.policies.models import Target, Verdict
+from releases.policies.names import mergeback_branch
 from releases.policies.selectors import ticket_link
 from releases.projects.history import History
 from releases.projects.models import Release
@@ -91,7 +93,11 @@ class HotfixPage:
         """Branches and tags that its sentences speak of."""
         hotfix = self.hotfix
         targets = [target.branch for target in self.facts.targets]
-        return [*targets, *self.policy.production, hotfix.branch, hotfix.tag, hotfix.base_tag, *self._versions]
+        aside = [
+            mergeback_branch(verdict.fix.ticket or hotfix.key, verdict.fix.key, verdict.target.branch)
+            for verdict in self.facts.verdicts
+        ]
+        return [*targets, *aside, *self.policy.production, hotfix.branch, hotfix.tag, hotfix.base_tag, *self._versions]
 
     @property
     def _versions(self) -> list[str]:
@@ -274,16 +280,14 @@ class HotfixPage:
 
     @property
     def stuck(self) -> list[ShownOperation]:
-        """What conflicted or failed and can still be tried again; not what was settled otherwise meanwhile."""
-        settled = {f"merge-back:{v.fix.key}:{v.target.branch}" for v in self.facts.verdicts if v.settled}
-        ended = (Operation.State.CONFLICT, Operation.State.FAILED)
+        """What conflicted or failed and still has to be done; not what came true otherwise meanwhile."""
+        ended, facts = (Operation.State.CONFLICT, Operation.State.FAILED), self.facts
         return [
             shown
             for shown in self.operations
             if shown.row.state in ended
-            and shown.row.key not in settled
             and shown.row.error_code != "cancelled"
-            and not (shown.row.kind == Operation.Kind.FINISH and self.hotfix.tag)
+            and not overtaken(shown.row, self.hotfix, facts.verdicts, facts.debts)
         ]
 
     # ---- side ----

@@ -90,6 +90,14 @@ class ShownOperation:
         return str(self.row.error_text or self.row.outcome.get("says") or "")
 
     @property
+    def names(self) -> list[str]:
+        """Branches and tags that its sentences may speak of."""
+        params = self.row.params
+        asked = [str(params.get(name) or "") for name in ("branch", "target", "onto_branch", "production", "tag")]
+        also = [str(name) for name in params.get("also") or []]
+        return [*asked, *also, *(ref["name"] for ref in self.refs)]
+
+    @property
     def notes(self) -> list[str]:
         return [str(note) for note in self.row.outcome.get("notes", [])]
 

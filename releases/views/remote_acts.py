@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from django.contrib import messages
@@ -12,7 +12,7 @@ from releases import hotfix_forms as forms
 from releases.hotfixes import requests
 from releases.hotfixes.errors import HotfixError
 from releases.hotfixes.requests import Ask, Standing
-from releases.hotfixes.ways import advise
+from releases.hotfixes.ways import advise, clean_everywhere
 from releases.operations.models import Operation
 from releases.projects.models import Release
 from releases.tasks import operation_ask
@@ -68,9 +68,9 @@ def _finish(ticket: Ticket) -> Asked:
     ask = requests.finish_ask(standing)
     production, tag = ask.params["production"], ask.params["tag"]
     targets = [target.branch for target in standing.targets]
-    form = forms.FinishForm(
-        targets, ticket.data, initial={"tag": tag, "message": f"{ticket.hotfix.key}: {ticket.hotfix.title}"}
-    )
+    initial = {"tag": tag, "message": f"{ticket.hotfix.key}: {ticket.hotfix.title}"}
+    also = clean_everywhere(ticket.hotfix) if ticket.data is None else []
+    form = forms.FinishForm(targets, ticket.data, initial=initial | {"also": also})
     how = {"merge": "a merge commit", "ff": "moving it forward", "squash": "one squashed commit"}
     says = (
         f"{ticket.hotfix.branch} goes into {production} by {how.get(standing.policy.finish, 'a merge')}, and is tagged."
@@ -145,7 +145,7 @@ def _merge_back_all(ticket: Ticket) -> Asked:
     standing = Standing(ticket.hotfix)
     ready = merge_back.ready(standing.verdicts, standing.operations)
     if not ready:
-        raise HotfixError("", "No merge-back is clean and not under way already. Look at each branch.", "nothing")
+        raise HotfixError("", _under_way(standing) or "No merge-back is clean. Look at each branch.", "nothing")
     names = [verdict.target.branch for verdict in ready]
     question = ticket.question(
         f"Merge back into {words.plural(len(names), 'branch', 'branches')}?", "Merge and push all", icon="git-merge",
@@ -154,11 +154,28 @@ def _merge_back_all(ticket: Ticket) -> Asked:
     )  # fmt: skip
 
     def do() -> Done:
-        for verdict in ready:
-            merge_back.ask_for(ticket.project, verdict, ticket.request.user)
-        return Done(f"Merging back into {', '.join(names)}. The page follows by itself.", level=messages.INFO)
+        asked = [merge_back.ask_for(ticket.project, verdict, ticket.request.user) for verdict in ready]
+        mine = [name for name, (_row, made) in zip(names, asked, strict=True) if made]
+        says = f"Merging back into {', '.join(mine)}. The page follows by itself. " if mine else ""
+        return Done(says + _joined([row for row, made in asked if not made]), level=messages.INFO)
 
     return question, do
+
+
+def _under_way(standing: Standing) -> str:
+    """Who asked for the merge-backs that wait or run already; empty when none does."""
+    keys = {merge_back.key_of(verdict.fix, verdict.target.branch) for verdict in standing.verdicts if verdict.owed}
+    return _joined([row for key, row in standing.operations.items() if key in keys and row.is_active])
+
+
+def _joined(rows: Sequence[Operation]) -> str:
+    """One sentence for each person who was first."""
+    said = []
+    rows = sorted(rows, key=lambda row: row.pk)
+    for who in dict.fromkeys(row.actor_name for row in rows):
+        names = [str(row.params.get("target", "")) for row in rows if row.actor_name == who]
+        said.append(f"{who} asked for the same already; the merge-back into {' and '.join(names)} is under way.")
+    return " ".join(said)
 
 
 VERBS: dict[str, tuple[Act, Callable[[Ticket], Asked]]] = {

@@ -243,3 +243,125 @@ def ship_everything(scene: Scene) -> None:
     scene.repo.merge(BRANCH, "main")
     scene.repo.tag("v1.0.2", "main", message="1.0.2")
     look(scene.project)
+
+
+def waits(scene: Scene) -> bool:
+    return "Needs your hand" in words_of(scene.as_(scene.engineer).get(scene.url()))
+
+
+def locked(scene: Scene) -> Path:
+    """A remote that takes no push at all."""
+    hook = scene.repo.git_dir / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho closed for the night\nexit 1\n")
+    hook.chmod(0o755)
+    return hook
+
+
+def test_a_cut_that_failed_and_was_made_by_hand_needs_nobody_any_more(scene: Scene) -> None:
+    scene.repo.delete(BRANCH)
+    look(scene.project)
+    client = scene.as_(scene.engineer)
+    ok(client.post(scene.act("choose-way"), {"way": "cut", "why": "Only this may ship."}))
+    locked(scene)
+    ok(client.post(scene.act("cut"), {"tag": "v1.0.1"}))
+    scene.work()
+    assert waits(scene)
+    scene.repo.branch(BRANCH, "v1.0.1")
+    look(scene.project)
+    assert not waits(scene)
+
+
+def test_a_clean_up_that_failed_and_was_made_by_hand_needs_nobody_any_more(scene: Scene) -> None:
+    ship(scene)
+    for target in ("develop", "release/1.1"):
+        scene.repo.merge(BRANCH, target)
+    look(scene.project)
+    locked(scene)
+    ok(scene.as_(scene.engineer).post(scene.act("clean-up")))
+    scene.work()
+    assert waits(scene)
+    scene.repo.delete(BRANCH)
+    look(scene.project)
+    assert not waits(scene)
+
+
+def test_a_merge_back_that_failed_and_was_made_by_hand_needs_nobody_any_more(scene: Scene) -> None:
+    verdict = ship(scene)
+    refuse_pushes(scene)
+    ok(scene.as_(scene.engineer).post(address(scene, verdict, "merge-back")))
+    scene.work()
+    assert waits(scene)
+    scene.repo.merge(BRANCH, "develop")
+    look(scene.project)
+    assert not waits(scene)
+
+
+def test_the_second_to_press_merge_back_everywhere_reads_who_was_first(scene: Scene) -> None:
+    ship(scene)
+    first, second = scene.as_(scene.engineer), scene.as_(scene.manager)
+    ok(first.post(scene.act("merge-back-all")))
+    late = second.post(scene.act("merge-back-all"))
+    assert late.status_code == 409
+    first_was = f"{scene.engineer.username} asked for the same already"
+    said = f"{first_was}; the merge-back into develop and release/1.1 is under way."
+    assert said in words_of(late)
+    assert said in words_of(second.get(scene.act("merge-back-all")))
+    assert Operation.objects.count() == 2
+
+
+def test_somebody_was_first_for_one_branch_only(scene: Scene) -> None:
+    verdict = ship(scene)
+    ok(scene.as_(scene.engineer).post(address(scene, verdict, "merge-back")))
+    second = scene.as_(scene.manager)
+    answered = second.post(scene.act("merge-back-all"), follow=True)
+    assert "Merging back into release/1.1." in words_of(answered)
+    assert Operation.objects.count() == 2
+
+
+def test_names_of_branches_are_mono_in_what_operations_say(scene: Scene) -> None:
+    verdict = ship(scene)
+    refuse_pushes(scene)
+    client = scene.as_(scene.engineer)
+    ok(client.post(f"{address(scene, verdict, 'merge-back')}?aside=1"))
+    scene.work()
+    html = client.get(scene.url()).content.decode()
+    assert '<span class="ref">mergeback/TICKET-7-to-develop</span> holds it' in html
+    operation = client.get(f"/projects/shop/operations/{Operation.objects.get().pk}/").content.decode()
+    assert '<span class="ref">mergeback/TICKET-7-to-develop</span>' in operation
+
+
+def test_a_review_says_exactly_what_it_is_about(scene: Scene) -> None:
+    head = scene.fix()
+    look(scene.project)
+    asked = words_of(scene.as_(scene.reviewer).get(scene.act("review")))
+    assert f"Branch {BRANCH} Head {head[:12]} [HOTFIX] TICKET-7: mend payments" in asked
+
+
+def finish_form(scene: Scene) -> Any:
+    head = scene.repo.sha(BRANCH)
+    ok(scene.as_(scene.reviewer).post(scene.act("review"), {"says": "approve", "text": "", "head": head}))
+    response = scene.as_(scene.manager).get(scene.act("finish"))
+    return response.context["question"].form
+
+
+def test_merging_back_with_the_same_push_is_offered_where_it_is_clean_everywhere(scene: Scene) -> None:
+    scene.fix()
+    look(scene.project)
+    form = finish_form(scene)
+    assert sorted(form["also"].value()) == ["develop", "release/1.1"]
+    manager = scene.as_(scene.manager)
+    html = manager.get(scene.act("finish")).content.decode()
+    assert html.count(" checked>") == 2
+    ok(manager.post(scene.act("finish"), {"tag": "v1.0.2", "message": "", "also": form["also"].value()}))
+    scene.work()
+    assert Operation.objects.count() == 1
+    assert "mended" in scene.repo.read("develop", "app.py")
+    assert "mended" in scene.repo.read("release/1.1", "app.py")
+
+
+def test_it_is_not_offered_where_one_branch_would_conflict(scene: Scene) -> None:
+    scene.repo.commit({"app.py": app((3, "otherwise"))}, "Another way", branch="develop")
+    scene.fix()
+    look(scene.project)
+    assert finish_form(scene)["also"].value() == []
