@@ -36,9 +36,10 @@ def key_checked(text: str, policy: FlowPolicy, *, free: bool = False) -> str:
         raise HotfixError("key", f"No branch can be named after this key. {fault.sentence}", "branch") from None
     if not free and not fits(policy.ticket_pattern, key):
         raise HotfixError(
-            "key", f"{shown(key)} does not look like a ticket of this project: its pattern is {policy.ticket_pattern}.",
+            "key",
+            f"{shown(key)} does not look like a ticket of this project, which is {looks(policy.ticket_pattern)}.",
             "pattern",
-        )  # fmt: skip
+        )
     return key
 
 
@@ -48,6 +49,25 @@ def fits(pattern: str, key: str) -> bool:
         return True
     wordings = (key, f"fixes {key}", f"closes-bug: {key}")
     return any(ticket_in(pattern, (wording,)) == key for wording in wordings)
+
+
+_EXAMPLES = ("TICKET-1234", "#1234", "1234", "ticket-1234", "TICKET_1234", "TICKET1234", "GH-1234", "T1234")
+_RUNS = re.compile(r"(?P<upper>[A-Z]+)|(?P<lower>[a-z]+)|(?P<number>\d+)|(?P<mark>.)")
+_NAMES = {"-": "a dash", "#": "#", "_": "an underscore"}
+
+
+def looks(pattern: str) -> str:
+    """A ticket pattern in words, by a key that it takes: `capital letters, a dash and a number, such as TICKET-1234`.
+
+    A pattern that takes none of the usual shapes is told as it stands.
+    """
+    example = next((text for text in _EXAMPLES if fits(pattern, text)), "")
+    if not example:
+        return f"written by this pattern: {pattern}"
+    kinds = {"upper": "capital letters", "lower": "small letters", "number": "a number"}
+    words = [kinds.get(run.lastgroup or "", "") or _NAMES[run.group()] for run in _RUNS.finditer(example)]
+    said = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return f"{said}, such as {example}"
 
 
 def branch_for(policy: FlowPolicy, key: str) -> str:

@@ -57,6 +57,21 @@ def test_a_key_follows_the_projects_pattern(pattern: str, key: str, fine: bool) 
             key_checked(key, policy)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        (FlowPolicy().ticket_pattern, "capital letters, a dash and a number, such as TICKET-1234"),
+        (r"(?i:\bfix(?:es)?\b:?,? )(#\d+)", "# and a number, such as #1234"),
+        (r"\b\d{4}\b", "a number, such as 1234"),
+        (r"\bincident/[a-f]{3}\b", r"written by this pattern: \bincident/[a-f]{3}\b"),
+    ],
+)  # fmt: skip
+def test_a_refused_key_is_told_in_words_what_a_ticket_looks_like(pattern: str, said: str) -> None:
+    with pytest.raises(HotfixError) as refused:
+        key_checked("nothing", replace(FlowPolicy(), ticket_pattern=pattern))
+    assert refused.value.sentence == f"“nothing” does not look like a ticket of this project, which is {said}."
+
+
 def test_a_key_is_a_word_of_its_own() -> None:
     assert holds_key("hotfix/ticket-7-mend", "TICKET-7")
     assert not holds_key("hotfix/TICKET-71", "TICKET-7")
