@@ -63,6 +63,7 @@
     });
   }, 8000);
   doc.addEventListener("answered", fade);
+  if (doc.querySelector(".toast[data-brief]")) fade();
 
   /* what somebody has begun to fill in stays as it is while the page around it changes */
   const begun = (form) => [...form.elements].some((el) =>

@@ -161,3 +161,25 @@ def test_a_toast_can_be_closed(opened: Open) -> None:
     page.get_by_role("button", name="Check now").click()
     page.get_by_role("button", name="Close").click()
     expect(page.locator(".toast")).to_have_count(0)
+
+
+def test_on_a_phone_one_message_stands_at_a_time(opened: Open) -> None:
+    page = opened("/projects/shop/", width=390, height=844)
+    page.get_by_role("button", name="Check now").click()
+    toast = page.locator(".toast")
+    toast.wait_for()
+    page.evaluate(
+        """() => { const box = document.getElementById("toasts"), one = box.children[0];
+        for (let n = 0; n < 3; n++) box.append(one.cloneNode(true)); }"""
+    )
+    assert [one.is_visible() for one in toast.all()] == [False, False, False, True]
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert all(one.is_visible() for one in toast.all())
+
+
+def test_a_message_that_all_went_well_goes_away_by_itself(opened: Open) -> None:
+    page = opened("/projects/shop/")
+    page.get_by_role("button", name="Check now").click()
+    expect(page.locator(".toast")).to_have_count(1)
+    page.mouse.move(0, 0)
+    expect(page.locator(".toast")).to_have_count(0, timeout=12_000)
