@@ -21,7 +21,7 @@ from django.utils import timezone
 from .binding import RELATED, binding_of, changed, changed_of, same_binding
 from .errors import DeployRefused
 from .following import follow, tell
-from .models import Approval, FollowUp, Run
+from .models import Approval, BadRelease, FollowUp, Run
 from .models.runs import WAITING
 from .persons import approving_refused, breaking_refused, may_see
 from .voices import lives, needed_of, quorum
@@ -141,16 +141,25 @@ def approvals_open(run: Run, now: datetime | None = None) -> Run:
 
 
 def _carry_over(row: Run, now: datetime) -> None:
-    """Take over what was said to an earlier request, person by person: their last word, if it was a standing yes."""
+    """Take over what was said to an earlier request, person by person: their last word, if it was a standing yes.
+
+    Nothing is taken over past a no to exactly the same, nor what was said before the release was taken back.
+    """
     before = Approval.objects.filter(
-        run__project=row.project_id, run__environment=row.environment_id, run__tag=row.tag, run__commit=row.commit
+        run__project=row.project_id, run__environment=row.environment_id, run__tag=row.tag, run__commit=row.commit,
+        at__gt=now - lives(row),
     ).exclude(run=row.pk)  # fmt: skip
+    marks = BadRelease.objects.filter(project=row.project_id, tag=row.tag).order_by("-marked_at")
+    taken_back = marks.values_list("marked_at", flat=True).first()
     last: dict[int, Approval] = {}
     for voice in before.select_related("person").order_by("-at", "-pk"):
-        last.setdefault(voice.person_id, voice)
+        if same_binding(row, voice.binding):
+            last.setdefault(voice.person_id, voice)
+    if any(voice.says == Approval.Says.REJECT for voice in last.values()):
+        return
     for voice in last.values():
-        stands = voice.says == Approval.Says.APPROVE and voice.withdrawn_at is None and voice.at > now - lives(row)
-        if stands and same_binding(row, voice.binding) and approving_refused(row, voice.person) is None:
+        stands = voice.withdrawn_at is None and (taken_back is None or voice.at > taken_back)
+        if stands and approving_refused(row, voice.person) is None:
             Approval.objects.create(
                 run=row, person=voice.person, says=voice.says, comment=voice.comment, binding=voice.binding,
                 at=voice.at, carried_from=voice,
@@ -173,9 +182,10 @@ def queue_if_enough(row: Run, now: datetime) -> bool:
     return True
 
 
-def runs_void_stale(project: Any) -> list[Run]:
-    """End what waits and is not any more what it was asked for with; gives those runs."""
-    waiting = list(Run.objects.filter(project=project, state__in=WAITING).select_related(*RELATED))
+def runs_void_stale(project: Any = None) -> list[Run]:
+    """End what waits (in one project, or in all) and is not any more what it was asked for with; gives those runs."""
+    rows = Run.objects.filter(state__in=WAITING) if project is None else project.runs.filter(state__in=WAITING)
+    waiting = list(rows.select_related(*RELATED))
     stale = changed_of(waiting) if waiting else {}
     return [run for run in waiting if stale[run.pk] and _void(run)]
 

@@ -10,13 +10,14 @@ import pytest
 from django.utils import timezone
 
 from releases.deploys.approving import approve, break_glass, reject, runs_expire, runs_void_stale, withdraw
+from releases.deploys.bad_releases import release_lift, release_mark_bad
 from releases.deploys.binding import binding_key, binding_of
 from releases.deploys.errors import DeployRefused
 from releases.deploys.gates import holds
 from releases.deploys.models import Approval, FollowUp, Run
 from releases.deploys.voices import quorum
 from releases.ledger.models import Event
-from tests.factories import make_build, make_pipeline, sha
+from tests.factories import make_build, make_pipeline, make_project, sha
 
 from .asking import Shop, make_shop
 
@@ -157,9 +158,10 @@ def test_what_nobody_has_to_approve_outlives_a_new_pipeline_but_no_moved_tag(tmp
     run = shop.request()
     assert run.state == Run.State.QUEUED
     make_pipeline(shop.project)
-    assert runs_void_stale(shop.project) == []
+    assert runs_void_stale(shop.project) == runs_void_stale() == []
     changes(shop)["moved"]()
-    assert runs_void_stale(shop.project) == [run]
+    assert runs_void_stale(make_project()) == []
+    assert runs_void_stale() == [run]
 
 
 # --- carried over ---------------------------------------------------------------------------------------------------
@@ -209,6 +211,31 @@ def test_a_word_that_was_taken_back_is_not_carried_over(shop: Shop) -> None:
     approve(first, person, binding=binding_of(first))
     withdraw(first, person)
     reject(first, other, "Not today.", binding=binding_of(first))
+    assert shop.request().state == Run.State.ASKED
+
+
+def test_a_no_to_exactly_the_same_is_not_outlived_by_an_older_yes(tmp_path: Path, settings: Any) -> None:
+    shop = make_shop(tmp_path, settings, 2)
+    first, yes, no = shop.request(), shop.person(), shop.person()
+    approve(first, yes, binding=binding_of(first))
+    reject(first, no, "It loses orders.", binding=binding_of(first))
+    again = shop.request()
+    assert (again.state, quorum(again).given) == (Run.State.ASKED, ())
+    approve(again, yes, binding=binding_of(again))
+    approve(again, no, "Looked again: it was something else.", binding=binding_of(again))
+    ended(again)
+    assert shop.request().state == Run.State.QUEUED  # their last words were yes
+
+
+def test_what_was_said_before_it_was_taken_back_does_not_count_afterwards(shop: Shop) -> None:
+    first = shop.request()
+    approve(first, shop.person(), binding=binding_of(first))
+    ended(first, "failed")
+    mark = release_mark_bad(shop.project, "v1.0.1", first.commit, "It loses orders.")
+    again = shop.request(why="The orders were lost by the queue.")
+    assert again.state == Run.State.ASKED
+    ended(again)
+    release_lift(mark, shop.person(), "It was the queue.")
     assert shop.request().state == Run.State.ASKED
 
 
