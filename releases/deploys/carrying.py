@@ -71,9 +71,10 @@ def run_alive(marker: str) -> bool:
 
 def _carry_out(run: Run, beats: Beats) -> None:
     """All steps that are not done; what goes wrong is written down as a sentence."""
-    # Of an attempt that was given up nothing may still be at work when the next one begins.
-    orphans_end(lambda marker: not marker.startswith(f"{run.pk}:") or marker == marker_of(run))
     try:
+        if run.fence > 1:
+            # Of an attempt that was given up nothing may still be at work when the next one begins.
+            orphans_end(lambda marker: not marker.startswith(f"{run.pk}:") or marker == marker_of(run))
         for step in run.steps.exclude(state__in=(Step.State.DONE, Step.State.SKIPPED)).order_by("index"):
             if not _step(run, step, _asker(run, beats)):
                 return

@@ -32,6 +32,8 @@ from .watching import settle
 Stop = Callable[[], str]
 NOT_RUN = 126
 """From this exit status on a shell says that a command was not found, not executable, or ended by a signal."""
+GRACE = 1.5
+"""Seconds that a command gets to end by itself when it is aborted or takes too long: whoever aborts is waiting."""
 NOT_CARRIED_OUT = "refused"
 """How a step ended whose command was not even begun."""
 
@@ -165,7 +167,7 @@ def _job(doing: Doing, place: Workspace) -> Job:
     return Job(
         command=spec.run, folder=place.source, env=variables(doing, place), timeout=spec.timeout,
         silence=spec.silence, cpu=spec.cpu, max_size=spec.max_size, marker=doing.marker,
-        secrets=doing.secrets, measured=place.root, output_file=place.output_file,
+        secrets=doing.secrets, measured=place.root, output_file=place.output_file, grace=GRACE,
     )  # fmt: skip
 
 
