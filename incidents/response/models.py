@@ -79,6 +79,9 @@ class Incident(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     times_why = models.JSONField(default=dict, blank=True, help_text="Notes of who set a time back, by field.")
     resolved_at = models.DateTimeField(null=True, blank=True)
+    calm_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when it works again: monitored, or resolved. What it hurt ended then."
+    )
     reminded_at = models.DateTimeField(null=True, blank=True, help_text="When its people were last reminded to speak.")
     afterword = models.TextField(blank=True, help_text="What was learned, for people outside; from its post-mortem.")
 

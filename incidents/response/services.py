@@ -17,7 +17,7 @@ from releases.projects.models import Project, Release
 
 from .errors import IncidentError
 from .models import Component, Health, Impact, Incident, Severity, Update
-from .states import TIME_NAMES, TIMES, out_of_order, reopens
+from .states import TIME_NAMES, TIMES, calm, out_of_order, reopens
 
 LONGEST_TITLE, LONGEST_TEXT, LONGEST_WHY = 200, 10_000, 2_000
 ROLES = ("lead", "communications", "scribe")
@@ -181,8 +181,11 @@ def incident_hurts(incident: Incident, component: Component, health: int, actor:
     """Say how a component fares in this incident; WORKING ends its part. Raises IncidentError."""
     with transaction.atomic():
         standing = _locked(incident)
-        if not standing.is_open and health != Health.WORKING:
-            raise IncidentError("health", "It is resolved: nothing is hurt any more. Reopen it first.", "resolved")
+        if calm(standing.state) and health != Health.WORKING:
+            state = standing.get_state_display().lower()
+            raise IncidentError(
+                "health", f"It is {state}: nothing is hurt any more. Say first that it goes on.", "calm"
+            )
         before = standing.impacts.filter(component=component, until=None).first()
         if (before.health if before else Health.WORKING) == health:
             return
@@ -251,15 +254,26 @@ def _moved(incident: Incident, state: Incident.State, why: str, actor: Any) -> N
     if old == state:
         return
     incident.state = state
+    if calm(state) and not calm(old):
+        incident.calm_at = now
+        incident.impacts.filter(until=None).update(until=now)
+    elif calm(old) and not calm(state):
+        _hurts_again(incident, now)
     if state == Incident.State.RESOLVED:
         incident.resolved_at = now
         incident.ended_at = incident.ended_at or now
-        incident.impacts.filter(until=None).update(until=now)
     elif reopens(old, state):
         incident.resolved_at = incident.ended_at = None
-    incident.save(update_fields=["state", "resolved_at", "ended_at"])
+    incident.save(update_fields=["state", "calm_at", "resolved_at", "ended_at"])
     kind = "incident.reopened" if reopens(old, state) else "incident.moved"
     tell(incident, kind, actor, old=old, new=state.value, why=why or f"{incident.key} is {state.label.lower()}.")
+
+
+def _hurts_again(incident: Incident, now: datetime) -> None:
+    """It was not over: what the calm had ended is hurt again, from now on."""
+    for impact in incident.impacts.filter(until=incident.calm_at):
+        Impact.objects.create(incident=incident, component=impact.component, health=impact.health, since=now)
+    incident.calm_at = None
 
 
 def _hurt(incident: Incident, component: Component, health: int) -> None:

@@ -18,6 +18,11 @@ def reopens(old: str, new: str) -> bool:
     return old == "resolved" and new != "resolved"
 
 
+def calm(state: str) -> bool:
+    """Whether what was hurt works again in this state, though it may still be watched."""
+    return state in ("monitoring", "resolved")
+
+
 def worst(baseline: int, contributions: Iterable[int]) -> int:
     """How a component is: its own state or what hurts it most, whichever is worse."""
     return max([baseline, *contributions])

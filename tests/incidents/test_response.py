@@ -144,8 +144,21 @@ def test_a_component_is_as_bad_as_the_worst_that_hurts_it(project: Project, mira
     incident_hurts(one, cards, Health.WORKING, mira)
     cards.refresh_from_db()
     assert (health_of([cards])[cards.pk], cards.baseline) == (Health.WORKING, Health.WORKING)
-    with pytest.raises(IncidentError, match="Reopen it first"):
+    with pytest.raises(IncidentError, match="Say first that it goes on"):
         incident_hurts(two, cards, Health.DOWN, mira)
+
+
+def test_what_is_monitored_works_and_is_hurt_again_when_it_goes_on(project: Project) -> None:
+    cards = make_component(project)
+    incident = make_incident(project, hurt={cards: Health.PARTIAL})
+    incident_say(incident, "The fix is live.", state="monitoring")
+    assert health_of([cards])[cards.pk] == Health.WORKING
+    incident_say(incident, "It is back.", state="identified")
+    assert health_of([cards])[cards.pk] == Health.PARTIAL
+    incident_say(incident, "Over.", state="resolved")
+    incident_say(incident, "It is back.", state="investigating", why="Declines rise again.")
+    assert health_of([cards])[cards.pk] == Health.PARTIAL
+    assert incident.impacts.filter(until=None).count() == 1
 
 
 def test_maintenance_shows_while_it_lasts(project: Project) -> None:
