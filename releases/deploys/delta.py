@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.core.cache import cache
 from django.db.models import Q
 
 from releases.git.errors import InvalidValue
@@ -33,6 +34,8 @@ COMMITS = 100
 """Commits that are listed, newest first."""
 SECONDS = 8.0
 """For all that git is asked about one run."""
+UNCOUNTED = 600
+"""Seconds for which lines that could not be counted are not counted again."""
 _HEX = re.compile(r"[0-9a-f]{7,64}\Z")
 
 
@@ -67,6 +70,8 @@ class Delta:
     """Those that it brings, newest first; the first 100."""
     files: tuple[FileCount, ...] = ()
     """Every file that differs."""
+    counted: bool = True
+    """The lines in them were counted; git may take too long for that, or lack a file."""
     tickets: tuple[str, ...] = ()
     oldest: datetime | None = None
     """When the first of the commits was written."""
@@ -99,13 +104,28 @@ def delta_of(run: Run) -> Delta:
 
 def _measured(run: Run, base: Base, history: History) -> Delta:
     people = history.people(base.commit, run.commit)
-    files = history.all_files(base.commit, run.commit)
+    paths = history.all_paths(base.commit, run.commit)
     commits = history.log(base.commit, run.commit, 0, COMMITS)
     counts = history.counts(base.commit, run.commit) if base.commit else (0, 0)
-    if people is None or files is None or commits is None or counts is None:
+    if people is None or paths is None or commits is None or counts is None:
         return Delta(base, problem=history.problem or NO_MIRROR)
+    counted = _counted(base.commit, run.commit, history)
+    files = tuple(FileCount(path, None, None) for path in paths) if counted is None else counted
     oldest = datetime.fromtimestamp(people.oldest, UTC) if people.oldest is not None else None
-    return Delta(base, people.commits, counts[0], commits, files, _tickets(run, commits), oldest)
+    return Delta(
+        base, people.commits, counts[0], commits, files, counted is not None, _tickets(run, commits), oldest
+    )  # fmt: skip
+
+
+def _counted(since: str, until: str, history: History) -> tuple[FileCount, ...] | None:
+    """The files with their lines; None when that failed now or a while ago: no page waits for it again and again."""
+    key = f"deploys:uncounted:{since}:{until}"
+    if cache.get(key):
+        return None
+    found = history.all_files(since, until)
+    if found is None:
+        cache.set(key, 1, UNCOUNTED)
+    return found
 
 
 def _tickets(run: Run, commits: Iterable[CommitInfo]) -> tuple[str, ...]:
@@ -215,5 +235,5 @@ def summary(delta: Delta) -> str:
     """`2 commits, 3 files, +21 −6`."""
     if not delta.known:
         return delta.problem
-    lines = f"+{delta.added:,} −{delta.removed:,}"
+    lines = f"+{delta.added:,} −{delta.removed:,}" if delta.counted else "lines not counted"
     return f"{count(delta.ahead, 'commit')}, {count(len(delta.files), 'file')}, {lines}"

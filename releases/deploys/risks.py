@@ -113,6 +113,8 @@ def _listed(paths: tuple[str, ...]) -> str:
 
 def _size(run: Run, delta: Delta, policy: FlowPolicy) -> Risk:
     lines, files = delta.added + delta.removed, len(delta.files)
+    if not delta.counted:
+        return Risk("size", "Size", f"{count(files, 'file')}; its lines could not be counted.", LOOK)
     said = f"{count(lines, 'line')} in {count(files, 'file')}"
     if run.lane != Run.Lane.HOTFIX:
         return Risk("size", "Size", f"{said}.")

@@ -193,8 +193,18 @@ class History:
             )
         )
 
+    def all_paths(self, since: str, until: str) -> tuple[str, ...] | None:
+        """Every path that differs between two commits (`since` empty: from nothing)."""
+        git_dir = self.git_dir
+        if git_dir is None:
+            return None
+        key = ("all-paths", since, until)
+        return self.ask(
+            lambda: remembered(key, lambda: spans.paths(git_dir, since, until, timeout=self._left()), _many)
+        )
+
     def all_files(self, since: str, until: str) -> tuple[FileCount, ...] | None:
-        """Every file that differs between two commits (`since` empty: from nothing)."""
+        """The same files with their lines counted, which takes longer."""
         git_dir = self.git_dir
         if git_dir is None:
             return None

@@ -132,6 +132,17 @@ def test_without_a_mirror_it_says_what_is_not_known(shop: Shop) -> None:
     assert delta.problem == summary(delta) == "The mirror of this repository is not on this machine."
 
 
+def test_a_file_that_the_mirror_lacks_hides_no_path(shop: Shop) -> None:
+    shop.repo.commit({"app/migrations/7.sql": "new\n"}, "More", author="jonas")
+    shop.repo.tag("v1.0.2", message="Version 1.0.2")
+    blob = shop.repo.git("rev-parse", "v1.0.2:app/migrations/7.sql")
+    (shop.repo.git_dir / "objects" / blob[:2] / blob[2:]).unlink()
+    delta = delta_of(shop.request("v1.0.2"))
+    assert (delta.known, delta.counted) == (True, False)
+    assert [file.path for file in delta.files] == ["app.py", "app/migrations/7.sql"]
+    assert summary(delta) == "2 commits, 2 files, lines not counted"
+
+
 def test_looking_again_asks_git_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     run = shop.request()
     first = delta_of(run)
@@ -155,8 +166,10 @@ def test_people_and_files_of_a_span_leave_nothing_out(tmp_path: Path) -> None:
     found = spans.people(repo.git_dir, start, tip)
     assert found.commits == 400
     assert {name for name, _ in found.authors} == {f"Author{number}" for number in range(7)}
-    assert len(spans.files(repo.git_dir, start, tip)) == 400
-    assert len(spans.files(repo.git_dir, "", tip)) == 401
+    for since, number in ((start, 400), ("", 401)):
+        files = spans.files(repo.git_dir, since, tip)
+        assert spans.paths(repo.git_dir, since, tip) == tuple(file.path for file in files)
+        assert len(files) == number
     assert spans.people(repo.git_dir, "", tip).commits == 401
     assert spans.people(repo.git_dir, tip, tip) == spans.People(0, frozenset(), None, found.pusher)
 
