@@ -7,11 +7,12 @@ decide, because nobody knows how far a command came. See docs/decisions/0009.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from releases.git.errors import GitError
@@ -43,6 +44,9 @@ from .stepping import NOT_CARRIED_OUT, marker_of, refused, step_carry_out, token
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+WRITE_TRIES, WRITE_AGAIN = 15, 1.0
+"""So often, with so many seconds between, the end of something is written down before it is given up."""
 BROKEN = "Something went wrong here, not in the command. The worker's log has the details."
 
 
@@ -69,6 +73,18 @@ def run_alive(marker: str) -> bool:
     return Run.objects.filter(pk=int(run_pk), fence=int(fence), state=Run.State.RUNNING).exists()
 
 
+def _written(write: Callable[[], T]) -> T:
+    """What has really happened must not be lost because the database was away or busy for a moment."""
+    for turn in range(1, WRITE_TRIES):
+        try:
+            return write()
+        except (OperationalError, InterfaceError) as error:
+            log.warning("not written yet, tried again (%s): %s", turn, error)
+            connection.close()
+            time.sleep(WRITE_AGAIN)
+    return write()
+
+
 def _carry_out(run: Run, beats: Beats) -> None:
     """All steps that are not done; what goes wrong is written down as a sentence."""
     try:
@@ -78,7 +94,7 @@ def _carry_out(run: Run, beats: Beats) -> None:
         for step in run.steps.exclude(state__in=(Step.State.DONE, Step.State.SKIPPED)).order_by("index"):
             if not _step(run, step, _asker(run, beats)):
                 return
-        run_succeed(run)
+        _written(lambda: run_succeed(run))
     except (RunLost, DatabaseError):
         raise
     except Exception:
@@ -120,7 +136,8 @@ def _step(run: Run, step: Step, stop: Callable[[], str]) -> bool:
             return _went_well(run, step, spec, ended)
         if turn == spec.retries or ended.how == NOT_CARRIED_OUT:
             break
-    _failed(run, step, ended)
+    why = ended.why or "Its command failed."
+    _written(lambda: _failed(run, step, ended, why, "step", f"“{step.name}” failed: {why}"))
     return False
 
 
@@ -162,19 +179,19 @@ def _cut_off(run: Run, step: Step, ended: Ended) -> bool:
 
 def _went_well(run: Run, step: Step, spec: StepSpec, ended: Ended) -> bool:
     if spec.answer is Answer.CALLBACK:
-        return _waits(run, step, spec, ended)
+        _written(lambda: _waits(run, step, spec, ended))
+        return False
     try:
         changes = taken_over(run, ended.facts)
     except DigestDiffers as differs:
-        with transaction.atomic():
-            step_end(run, step, Step.State.FAILED, **_facts_of(ended), why=str(differs))
-            run_fail(run, "digest", str(differs))
+        why = str(differs)
+        _written(lambda: _failed(run, step, ended, why, "digest", why))
         return False
-    step_end(run, step, Step.State.DONE, run_changes=changes, **_facts_of(ended), why="")
+    _written(lambda: step_end(run, step, Step.State.DONE, run_changes=changes, **_facts_of(ended), why=""))
     return True
 
 
-def _waits(run: Run, step: Step, spec: StepSpec, ended: Ended) -> bool:
+def _waits(run: Run, step: Step, spec: StepSpec, ended: Ended) -> None:
     """The command has started something elsewhere; the worker is free until the answer comes, or goes on with it."""
     until = timezone.now() + timedelta(seconds=spec.timeout)
     with transaction.atomic():
@@ -183,14 +200,12 @@ def _waits(run: Run, step: Step, spec: StepSpec, ended: Ended) -> bool:
             if told is not None:
                 step.refresh_from_db()
                 answer_take(run, step, told)
-    return False
 
 
-def _failed(run: Run, step: Step, ended: Ended) -> None:
-    why = ended.why or "Its command failed."
+def _failed(run: Run, step: Step, ended: Ended, why: str, code: str, sentence: str) -> None:
     with transaction.atomic():
         step_end(run, step, Step.State.FAILED, **_facts_of(ended), why=why)
-        run_fail(run, "step", f"“{step.name}” failed: {why}")
+        run_fail(run, code, sentence)
 
 
 def _facts_of(ended: Ended) -> dict[str, Any]:

@@ -115,8 +115,11 @@ def step_end(run: Run, step: Step, state: str, *, run_changes: dict[str, Any] | 
     """Say how a step ended, and what it brought for the run. Raises `RunLost`."""
     with transaction.atomic():
         _write(run, **(run_changes or {}))
-        mine = Step.objects.filter(pk=step.pk, state=Step.State.RUNNING, fence=run.fence)
-        if mine.update(state=state, finished_at=timezone.now(), **storable(changes)) != 1:
+        mine = Step.objects.filter(pk=step.pk, fence=run.fence)
+        ended = mine.filter(state=Step.State.RUNNING)
+        if ended.update(state=state, finished_at=timezone.now(), **storable(changes)) != 1:
+            if mine.filter(state=state).exists():
+                return  # Written already; only the database's answer to that was lost.
             raise RunLost(f"step {step.index} of run {run.pk} is no longer this worker's")
         live_if_deployed(run)
         follow(run)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from releases.deploys import carrying
@@ -122,6 +123,26 @@ def test_a_secret_that_is_missing_is_named_before_anything_is_begun(shop: Shop) 
     )  # fmt: skip
     assert shop.did() == []
     assert step_of(run, "push").ended == ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_away_for_a_moment_loses_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first answer says that nothing was written, the second is lost although it was."""
+    shop = make_shop(tmp_path, "staging")
+    monkeypatch.setattr(carrying, "WRITE_AGAIN", 0.01)
+    real, turns = carrying.step_end, iter(["before", "after"])
+
+    def shaky(*args: Any, **options: Any) -> None:
+        turn = next(turns, "")
+        if turn == "before":
+            raise OperationalError("the server closed the connection")
+        real(*args, **options)
+        if turn == "after":
+            raise OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(carrying, "step_end", shaky)
+    run = build(shop, StepSpec("one", StepKind.CHECK, shop.says("one")), StepSpec("b", StepKind.BUILD, shop.says("b")))
+    assert (run.state, shop.did()) == ("done", ["one v1.0.1", "b v1.0.1"])
 
 
 # --- artifacts ------------------------------------------------------------------------------------------------------
