@@ -24,7 +24,7 @@ from .following import follow, tell
 from .models import Approval, BadRelease, FollowUp, Run
 from .models.runs import WAITING
 from .persons import approving_refused, breaking_refused, may_see
-from .voices import lives, needed_of, quorum
+from .voices import lives, needed_of, quorum, quorums
 
 LONGEST = 5000
 """Characters of a comment."""
@@ -178,8 +178,24 @@ def queue_if_enough(row: Run, now: datetime) -> bool:
         until = min(voice.at for voice in counted) + lives(row) if counted else None
         _write(row, state=Run.State.QUEUED, approved_at=now, queued_at=now, nudged_at=None, expires_at=until)
         names = ", ".join(voice.person.get_username() for voice in found.given)
-        _tell(row, "run.approved", f"Approved by {names}.", by="quorum")
+        said = f"Approved by {names}." if found.needed else "Nobody has to approve it any more."
+        _tell(row, "run.approved", said, by="quorum")
     return True
+
+
+def runs_enough(now: datetime | None = None) -> list[Run]:
+    """Queue what has enough voices since the environment asks for fewer; gives those runs."""
+    now = now or timezone.now()
+    asked = list(Run.objects.filter(state=Run.State.ASKED).select_related(*RELATED))
+    said = quorums(asked, now)
+    return [run for run in asked if said[run.pk].reached and _queue_now(run.pk, now)]
+
+
+@transaction.atomic
+def _queue_now(pk: int, now: datetime) -> bool:
+    row = run_hold(pk)
+    late = row.expires_at is not None and row.expires_at <= now
+    return row.state == Run.State.ASKED and not late and queue_if_enough(row, now)
 
 
 def runs_void_stale(project: Any = None) -> list[Run]:

@@ -10,7 +10,7 @@ from celery import shared_task
 from django.db import transaction
 
 from releases.deploys.acting import answers_overdue
-from releases.deploys.approving import runs_expire, runs_void_stale
+from releases.deploys.approving import runs_enough, runs_expire, runs_void_stale
 from releases.deploys.carrying import run_alive, run_carry_out
 from releases.deploys.following import hotfixes_follow
 from releases.deploys.gates import locks_end
@@ -120,8 +120,8 @@ def shipping_look(project: Project) -> None:
 def deploys_sweep() -> int:
     """Name lost workers and what they left, ask for what follows, nudge what was left behind; how many were nudged."""
     parts = (
-        runs_lost, _orphans_end, answers_overdue, runs_void_stale, runs_expire, locks_end, _follow_up, hotfixes_follow,
-        mails_sweep,
+        runs_lost, _orphans_end, answers_overdue, runs_void_stale, runs_expire, runs_enough, locks_end, _follow_up,
+        hotfixes_follow, mails_sweep,
     )  # fmt: skip
     for part in parts:
         try:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from releases.deploys.approving import approve, break_glass, reject, runs_expire, runs_void_stale, withdraw
+from releases.deploys.approving import approve, break_glass, reject, runs_enough, runs_expire, runs_void_stale, withdraw
 from releases.deploys.bad_releases import release_lift, release_mark_bad
 from releases.deploys.binding import binding_key, binding_of
 from releases.deploys.errors import DeployRefused
@@ -284,6 +284,23 @@ def test_more_voices_asked_for_since_hold_what_is_queued(shop: Shop) -> None:
     assert [hold.code for hold in holds(run)] == ["approval"]
     approve(run, shop.person(), binding=binding_of(run))
     assert holds(Run.objects.get(pk=run.pk)) == []
+
+
+@pytest.mark.parametrize(("fewer", "said"), [(1, "Approved by aiko."), (0, "Nobody has to approve it any more.")])
+def test_fewer_voices_asked_for_since_queue_what_has_enough(
+    tmp_path: Path, settings: Any, fewer: int, said: str
+) -> None:
+    shop = make_shop(tmp_path, settings, 2)
+    run = shop.request()
+    if fewer:
+        approve(run, shop.person(username="aiko"), binding=binding_of(run))
+    assert runs_enough() == []
+    shop.place.approvals = fewer
+    shop.place.save()
+    assert runs_enough() == [run]
+    assert runs_enough() == []
+    assert (state(run), holds(Run.objects.get(pk=run.pk))) == (Run.State.QUEUED, [])
+    assert Event.objects.get(subject=f"run:{run.pk}", kind="run.approved").why == said
 
 
 def test_who_was_switched_off_since_counts_no_more(shop: Shop) -> None:
