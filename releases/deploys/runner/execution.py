@@ -44,6 +44,8 @@ REPORT_WAIT = 30.0
 
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from guard import guardian; guardian.main(int(sys.argv[2]))"
 _FOLDER = str(Path(__file__).parent)
+_LIBRARIES = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+"""Without these some builds of Python do not start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class _Guarded:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _BOOT, _FOLDER, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL, stdout=into, stderr=into, pass_fds=[theirs.fileno()],
-                start_new_session=True, cwd="/", env={MARK: mark_value(self.job.marker)},
+                start_new_session=True, cwd="/", env={MARK: mark_value(self.job.marker)} | _LIBRARIES,
             )  # fmt: skip
         except BaseException:
             self._ours.close()

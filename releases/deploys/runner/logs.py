@@ -72,10 +72,9 @@ class LogWriter:
 
     def write(self, data: bytes) -> None:
         """Take output. Raises RunLost."""
-        if data:
-            if self._tail is not None:
-                self._tail.add(data)
-                return
+        if self._tail is not None:
+            self._tail.add(data)
+        else:
             self._pending += data
         if (self._pending or self._unsaved) and (self._is_due() or len(self._pending) > MOST_HELD):
             self._bring_out(self._taken(everything=False))
