@@ -17,6 +17,7 @@ from releases.ledger.services import event_write
 from releases.projects.models import Project
 
 from .checking import environment_faults
+from .following import stages_told_keep
 from .models import Environment, Run
 from .models.runs import HOLDING, WAITING
 from .presets import ENVIRONMENTS, skeleton
@@ -171,6 +172,8 @@ def shipping_set_up(project: Project, *, actor: Any = None) -> None:
 
 
 def _tell(row: Environment, kind: str, why: str, actor: Any, changed: dict[str, Any] | None = None) -> None:
+    """Write it down, and let tickets know which of their steps the project now tells of."""
+    stages_told_keep(row.project)
     event_write(
         kind, project_id=row.project_id, actor=actor, actor_name="" if actor else "operator",
         subject=f"environment:{row.name}", why=why, evidence={"changed": changed} if changed else None,

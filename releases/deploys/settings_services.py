@@ -16,6 +16,7 @@ from releases.projects.models import Project
 from releases.projects.secrets import SecretUnreadable, decrypt, encrypt
 
 from .checking import SECRET, pipeline_check, variable_fault
+from .following import stages_told_keep
 from .models import DeploySecret, Pipeline
 from .spec import PipelineSpec
 
@@ -71,6 +72,7 @@ def pipeline_save(
                 subject=f"project:{project.slug}", old=str(version or ""), new=str(made.version),
                 why=f"Version {made.version} of the pipeline was saved{f': {note}' if note else '.'}",
             )  # fmt: skip
+            stages_told_keep(project)
     except IntegrityError:
         latest = Pipeline.objects.filter(project=project).aggregate(n=Max("version"))["n"]
         raise SettingsRefused(f"Version {latest} was saved meanwhile. Look at it and change it again.") from None

@@ -117,10 +117,10 @@ def hosts(bench: Bench) -> Path:
 def test_every_host_gets_what_was_built_and_gives_it_back(bench: Bench, hosts: Path) -> None:
     bench.good(bench.ship("v2.0.0", "production"))
     bench.good(bench.ship("v2.0.1", "production"))
-    for host in ("app1.example.com", "app2.example.com"):
+    for host in ("app1.example.org", "app2.example.org"):
         assert (hosts / host / "shop" / "current" / "app.py").read_text() == "shop v2.0.1\n"
     bench.good([bench.back("production")])
-    for host in ("app1.example.com", "app2.example.com"):
+    for host in ("app1.example.org", "app2.example.org"):
         assert (hosts / host / "shop" / "current" / "app.py").read_text() == "shop v2.0.0\n"
         assert (hosts / host / "restarted").read_text() == "shop v2.0.0\nshop v2.0.1\nshop v2.0.0\n"
     bench.no_secret_is_seen()
@@ -128,11 +128,11 @@ def test_every_host_gets_what_was_built_and_gives_it_back(bench: Bench, hosts: P
 
 @pytest.mark.django_db
 def test_the_first_host_that_fails_stops_the_rest(bench: Bench, hosts: Path) -> None:
-    (hosts / "app1.example.com").mkdir(parents=True)
-    (hosts / "app1.example.com" / "shop").write_text("in the way")
+    (hosts / "app1.example.org").mkdir(parents=True)
+    (hosts / "app1.example.org" / "shop").write_text("in the way")
     _build, run = bench.ship("v2.0.0", "production")
     assert run.state == "failed"
-    assert not (hosts / "app2.example.com").exists()
+    assert not (hosts / "app2.example.org").exists()
 
 
 # --- a job of CI --------------------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def jobs(transactional_db: None, live_server: Any, settings: Any, tmp_path: Path
     bench = Bench(tmp_path, monkeypatch)
     Project.objects.filter(pk=bench.shop.project.pk).update(hook_secret=encrypt("a webhook's secret"))
     with Jobs(recipe("ci").script, "a webhook's secret").serving() as jobs:
-        bench.apply(recipe("ci"), **{"https://ci.example.com": jobs.url})
+        bench.apply(recipe("ci"), **{"https://ci.example.org": jobs.url})
         yield bench, jobs
 
 

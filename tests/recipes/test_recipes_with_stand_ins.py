@@ -14,7 +14,7 @@ IMAGES = {
     "v2.0.0": f"sha256:{hashlib.sha256(b'one').hexdigest()}",
     "v2.0.1": f"sha256:{hashlib.sha256(b'two').hexdigest()}",
 }
-FULL = "registry.example.com/shop"
+FULL = "registry.example.org/shop"
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def with_docker(bench: Bench) -> None:
     """A registry that knows each tag's digest; other repositories' digests stand before ours."""
     known = [
         (f"inspect --format {{{{range .RepoDigests}}}}{{{{println .}}}}{{{{end}}}} {FULL}:{tag[1:]}",
-         f"old.example.com/shop@sha256:{'0' * 64}\n{FULL}@{digest}\n", 0)
+         f"old.example.org/shop@sha256:{'0' * 64}\n{FULL}@{digest}\n", 0)
         for tag, digest in IMAGES.items()
     ]  # fmt: skip
     bench.stand_in("docker", *known, reads=True)
@@ -42,13 +42,13 @@ def test_a_container_image(bench: Bench) -> None:
     build = runs[0]
     assert (build.artifact, build.digest) == (f"{FULL}@{IMAGES['v2.0.0']}", IMAGES["v2.0.0"])
     calls = bench.calls("docker")
-    assert calls[0] == ["login", "--username", "robot", "--password-stdin", "registry.example.com"]
+    assert calls[0] == ["login", "--username", "robot", "--password-stdin", "registry.example.org"]
     assert calls[1][:3] == ["build", "--pull", "--label"]
     assert calls[1][3] == f"org.opencontainers.image.revision={build.commit}"
     assert calls[1][4:] == ["--tag", f"{FULL}:2.0.0", "."]
     assert calls[2] == ["push", f"{FULL}:2.0.0"]
     up = ["compose", "--project-name", "shop", "up", "--detach", "--wait"]
-    assert calls[4:] == [["--host", f"ssh://deploy@{place}.example.com", *up] for place in ("staging", "production")]
+    assert calls[4:] == [["--host", f"ssh://deploy@{place}.example.org", *up] for place in ("staging", "production")]
     records = bench.records()
     assert records[0]["stdin"] == SECRET.format(name="REGISTRY_TOKEN")
     assert [call["env"].get("IMAGE") for call in records[4:]] == [f"{FULL}@{IMAGES['v2.0.0']}"] * 2  # type: ignore[attr-defined]
