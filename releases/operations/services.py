@@ -175,8 +175,8 @@ def operation_plan_again(operation: Operation, note: str) -> None:
 
 
 def operation_pushed(operation: Operation) -> None:
-    """The remote has taken all of it. Raises `OperationLost`."""
-    _write(operation, step=Operation.Step.PUSHED)
+    """The remote has taken all of it. Raises `OperationLost`. Settling, which follows at once, tells the pages."""
+    _write(operation, quiet=True, step=Operation.Step.PUSHED)
 
 
 def operation_wait(operation: Operation, sentence: str) -> None:
@@ -341,15 +341,16 @@ def _held(operation: Operation) -> Any:
     return Operation.objects.filter(pk=operation.pk, fence=operation.fence, state=Operation.State.RUNNING)
 
 
-def _write(operation: Operation, **changes: Any) -> None:
-    """Change the row, if this worker still holds it, and the object alike; open pages follow."""
+def _write(operation: Operation, *, quiet: bool = False, **changes: Any) -> None:
+    """Change the row, if this worker still holds it, and the object alike; open pages follow unless `quiet`."""
     if "outcome" in changes:
         changes["outcome"] = storable(changes["outcome"])
     if _held(operation).update(heartbeat_at=timezone.now(), **changes) != 1:
         raise OperationLost(f"operation {operation.pk} is no longer held with fence {operation.fence}")
     for name, value in changes.items():
         setattr(operation, name, value)
-    _publish(operation)
+    if not quiet:
+        _publish(operation)
 
 
 def _end(operation: Operation, state: Operation.State, **changes: Any) -> None:
