@@ -208,7 +208,7 @@ async def events(scope: Scope, receive: Receive, send: Send) -> None:
     wanted = _topics(parse_qs(scope["query_string"].decode("latin-1")).get("topics", [""])[0])
     if not wanted:
         return await _refuse(send, 400, "Name topics: /events?topics=overview,project:1")
-    here, session_key = hub(), _session_key(scope)
+    here, session_key = hub(), session_of(scope)
     if here.closing.is_set() or len(here.clients) >= MOST_CLIENTS or here.of_session(session_key) >= MOST_PER_SESSION:
         return await _refuse(send, 503, "Too many open pages.", [(b"retry-after", b"30")])
     allowed = await _allowed(here, session_key, wanted)
@@ -296,7 +296,8 @@ def _header(scope: Scope, name: bytes) -> str:
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
-def _session_key(scope: Scope) -> str:
+def session_of(scope: Scope) -> str:
+    """The key of the session that a request carries; empty without one."""
     with contextlib.suppress(CookieError):
         return parse_cookie(_header(scope, b"cookie")).get(settings.SESSION_COOKIE_NAME, "")
     return ""

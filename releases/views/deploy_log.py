@@ -120,19 +120,26 @@ def find_run(slug: str, pk: int, request: HttpRequest) -> Run:
 
 @require_safe
 def log(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """List items of the lines after number `after`; 204 when there are none."""
+    """List items of the lines after number `after`; 204 when there are none.
+
+    Open pages ask so once in a second: the server answers most of them before they come here, see `hotfixdash.tails`.
+    """
     run = find_run(slug, pk, request)
     after = number_of(request.GET.get("after", ""))
     if run.log_lines <= after:
         return HttpResponse(status=204)
     first = max(after + 1, run.log_lines - FRESH + 1)
-    body = ""
-    if first > after + 1:
-        url = links.run_line(slug, pk, after + 1)
-        body = f'<li class="log-g"><a href="{url}">{first - after - 1:,} lines in between</a></li>'
     heads = reading.heads_of(Step.objects.filter(run=run, first_line__gte=first).only("name", "first_line"))
-    body += reading.rows(reading.lines_between(pk, first, run.log_lines), heads)
+    body = gap(slug, pk, after, first) + reading.rows(reading.lines_between(pk, first, run.log_lines), heads)
     return HttpResponse(body, headers={"X-Log-Last": str(run.log_lines), "Cache-Control": "no-store"})
+
+
+def gap(slug: str, pk: int, after: int, first: int) -> str:
+    """A list item for the lines between `after` and `first` that are left out; empty when there are none."""
+    if first <= after + 1:
+        return ""
+    url = links.run_line(slug, pk, after + 1)
+    return f'<li class="log-g"><a href="{url}">{first - after - 1:,} lines in between</a></li>'
 
 
 @require_safe

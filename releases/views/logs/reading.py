@@ -73,19 +73,22 @@ def window(total: int, line: int = 0, *, following: bool = False) -> tuple[int, 
 
 def rows(lines: Iterable[LogLine], heads: Mapping[int, str]) -> str:
     """The lines as list items; `heads` names the steps by their first line."""
-    parts: list[str] = []
+    return "".join(row for _number, row in numbered(lines, heads))
+
+
+def numbered(lines: Iterable[LogLine], heads: Mapping[int, str]) -> Iterator[tuple[int, str]]:
+    """Each line's number and its list item, led in by the name of the step that begins there."""
     at, clock = None, ""
     for line in lines:
         number = line.number
         if line.at != at:
             at, clock = line.at, f"{timezone.localtime(line.at):%H:%M:%S}"
-        if number in heads:
-            parts.append(f'<li class="log-h"><span class="m h">{heads[number]}</span></li>')
-        parts.append(
-            f'<li id="L{number}"><a class="n" href="#L{number}" tabindex="-1">{number}</a>'
-            f'<span class="t">{clock}</span><span class="m">{markup(line.text)}</span></li>'
+        head = f'<li class="log-h"><span class="m h">{heads[number]}</span></li>' if number in heads else ""
+        yield (
+            number,
+            f'{head}<li id="L{number}"><a class="n" href="#L{number}" tabindex="-1">{number}</a>'
+            f'<span class="t">{clock}</span><span class="m">{markup(line.text)}</span></li>',
         )
-    return "".join(parts)
 
 
 def heads_of(steps: Iterable[Step]) -> dict[int, str]:
