@@ -29,7 +29,7 @@ def facts_of(
     words = _told(hotfix, found.tag, told)
     return HotfixFacts(
         opened_at=hotfix.created_at.timestamp(),
-        track=_track(hotfix),
+        track=track_of(hotfix),
         triaged_at=_seconds(hotfix.triaged_at),
         closed=hotfix.closed,
         closed_at=_seconds(hotfix.closed_at),
@@ -77,7 +77,8 @@ def reviews_of(
     return standing(list(hotfix.reviews.all()), head, commits, hotfix.owner, required, people)
 
 
-def _track(hotfix: Hotfix) -> str:
+def track_of(hotfix: Hotfix) -> str:
+    """hotfix, regular, or empty before triage."""
     return str((hotfix.triage.get("decided") or {}).get("track") or hotfix.triage.get("says") or "")
 
 
