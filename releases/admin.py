@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
-from django.db.models import Model
-from django.http import HttpRequest
+from django.contrib.admin import register
 
+from hotfixdash.admin import Looking, site
 from releases.models import (
     Debt,
     Event,
@@ -23,23 +22,7 @@ from releases.models import (
 )
 
 
-class Looking(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Shows rows; nothing is added, changed or removed here."""
-
-    list_per_page = 50
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-@admin.register(Project)
+@register(Project, site=site)
 class ProjectAdmin(Looking):
     list_display = ("name", "slug", "remote_url", "visibility", "fetched_at", "judged_at", "failures", "error_code")
     list_filter = ("visibility", "error_code")
@@ -47,14 +30,14 @@ class ProjectAdmin(Looking):
     exclude = ("hook_secret",)
 
 
-@admin.register(FetchRun)
+@register(FetchRun, site=site)
 class FetchRunAdmin(Looking):
     list_display = ("pk", "project", "state", "trigger", "stage", "worker", "queued_at", "finished_at", "error_code")
     list_filter = ("state", "trigger")
     list_select_related = ("project",)
 
 
-@admin.register(Operation)
+@register(Operation, site=site)
 class OperationAdmin(Looking):
     list_display = (
         "pk", "project", "kind", "subject", "state", "step", "actor_name", "attempts", "replans", "worker",
@@ -65,7 +48,7 @@ class OperationAdmin(Looking):
     search_fields = ("subject", "key", "actor_name")
 
 
-@admin.register(Hotfix)
+@register(Hotfix, site=site)
 class HotfixAdmin(Looking):
     list_display = (
         "key", "project", "title", "severity", "stage", "closed", "owed_count", "branch", "tag", "observed_at",
@@ -75,20 +58,20 @@ class HotfixAdmin(Looking):
     search_fields = ("key", "title", "branch", "tag")
 
 
-@admin.register(Debt)
+@register(Debt, site=site)
 class DebtAdmin(Looking):
     list_display = ("subject", "project", "hotfix", "branch", "owed_since", "settled_at")
     list_select_related = ("project", "hotfix")
 
 
-@admin.register(Settlement)
+@register(Settlement, site=site)
 class SettlementAdmin(Looking):
     list_display = ("kind", "project", "fix", "target", "by_name", "at", "until", "ended_at", "ended_why")
     list_filter = ("kind",)
     list_select_related = ("project", "fix", "target")
 
 
-@admin.register(Event)
+@register(Event, site=site)
 class EventAdmin(Looking):
     list_display = ("at", "project", "kind", "actor_name", "subject", "target", "old", "new")
     list_filter = ("kind",)
@@ -96,7 +79,7 @@ class EventAdmin(Looking):
     search_fields = ("subject", "why")
 
 
-@admin.register(Release)
+@register(Release, site=site)
 class ReleaseAdmin(Looking):
     list_display = ("tag", "project", "kind", "tagged_at", "on_production", "commit_total", "moved_at", "deleted_at")
     list_filter = ("kind", "on_production")
@@ -104,21 +87,21 @@ class ReleaseAdmin(Looking):
     search_fields = ("tag", "commit")
 
 
-@admin.register(Ref)
+@register(Ref, site=site)
 class RefAdmin(Looking):
     list_display = ("name", "project", "sha", "changed_at", "forced_at", "deleted_at")
     list_select_related = ("project",)
     search_fields = ("name", "sha")
 
 
-@admin.register(Target)
+@register(Target, site=site)
 class TargetAdmin(Looking):
     list_display = ("branch", "project", "kind", "planned_version", "planned_for", "opened_at", "closed_at")
     list_filter = ("kind",)
     list_select_related = ("project",)
 
 
-@admin.register(Fix)
+@register(Fix, site=site)
 class FixAdmin(Looking):
     list_display = ("subject", "project", "kind", "ticket", "shipped_in", "live_since", "chore", "present")
     list_filter = ("kind", "chore", "present")
@@ -126,14 +109,14 @@ class FixAdmin(Looking):
     search_fields = ("subject", "ticket", "key")
 
 
-@admin.register(Verdict)
+@register(Verdict, site=site)
 class VerdictAdmin(Looking):
     list_display = ("fix", "target", "project", "code", "owed", "owed_since", "settled_at", "judged_at")
     list_filter = ("code", "owed")
     list_select_related = ("fix", "target", "project")
 
 
-@admin.register(ProjectAccess)
+@register(ProjectAccess, site=site)
 class ProjectAccessAdmin(Looking):
     list_display = ("user", "project")
     list_select_related = ("user", "project")

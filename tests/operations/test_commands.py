@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib import admin
 from django.core.management import CommandError, call_command
-from django.test import Client
-from django.urls import path, reverse
 
 from releases.ledger.models import Event
 from releases.operations.carrying import operation_carry_out
@@ -24,8 +21,6 @@ from tests.gitrepos import Repo, make_flow
 from .small import Planned, again, fixed, hook, merges, tracked
 
 pytestmark = pytest.mark.django_db
-urlpatterns = [path("admin/", admin.site.urls)]
-"""For the one test that asks the admin, wherever an installation puts it."""
 
 
 @pytest.fixture
@@ -112,14 +107,3 @@ def test_what_waits_is_taken_back() -> None:
         run("cancel", operation.pk)
     with pytest.raises(CommandError, match="There is no operation 99999"):
         run("show", 99999)
-
-
-@pytest.mark.urls(__name__)
-def test_the_admin_shows_the_rows_and_changes_none(admin_client: Client) -> None:
-    operation = make_operation(make_project())
-    listed = admin_client.get(reverse("admin:releases_operation_changelist"))
-    assert b"hotfix:TICKET-1" in listed.content
-    row = reverse("admin:releases_operation_change", args=[operation.pk])
-    assert admin_client.get(row).status_code == 200
-    assert admin_client.post(row, {"state": "done"}).status_code == 403
-    assert again(operation).state == "queued"
