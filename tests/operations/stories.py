@@ -69,6 +69,10 @@ def _reapply(repo: Repo) -> dict[str, Any]:
     return {"branch": "develop", "reverts": [undone], "ticket": "TICKET-1"}
 
 
+def _tag(repo: Repo) -> dict[str, Any]:
+    return {"branch": "main", "head": repo.commit({"more.py": "more = 1\n"}, "More", branch="main"), "naming": "patch"}
+
+
 _STORIES: dict[str, tuple[Callable[[Repo], dict[str, Any]], int, int]] = {
     "cut": (_cut, 0, 1),
     "finish": (_finish, 1, 2),
@@ -76,6 +80,7 @@ _STORIES: dict[str, tuple[Callable[[Repo], dict[str, Any]], int, int]] = {
     "clean-up": (_clean_up, 2, 1),
     "revert": (_revert, 0, 1),
     "re-apply": (_reapply, 0, 1),
+    "tag": (_tag, 0, 2),
 }
 KINDS = tuple(_STORIES)
 
