@@ -207,12 +207,13 @@ def _bring_out(project: Project, first: First, carry_out: Callable[[int], Any], 
         return False
     say(f"{project.name} {first.tag} …")
     people, before = People(), runs.last()
+    waits = not first.approved or people.lead is None
     environment = _next_place(project, first)
     deploy_request(environment, release, lane=first.lane, trigger="command", actor=people.engineer)
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         run = runs.filter(Q(state__in=_ACTIVE) | Q(state=Run.State.DONE, followed_at=None)).first()
-        if run is None or (run.state == Run.State.ASKED and not first.approved):
+        if run is None or (run.state == Run.State.ASKED and waits):
             break
         _move_on(run, people, carry_out)
     if bad := runs.filter(state__in=_BAD, pk__gt=before.pk if before else 0).last():
@@ -231,7 +232,7 @@ def _move_on(run: Run, people: People, carry_out: Callable[[int], Any]) -> None:
     """The next thing that this run needs; a worker may do the same at the same time, and only one of both does it."""
     if run.state == Run.State.DONE:
         run_follow_up(run)
-    elif run.state == Run.State.ASKED and people.lead is not None:
+    elif run.state == Run.State.ASKED:
         approve(run, people.lead, "Looked at it, looks good.", binding=binding_of(run))
     elif run.state != Run.State.QUEUED or carry_out(run.pk) is None:
         time.sleep(0.2)

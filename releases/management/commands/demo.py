@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any
 
 from django.conf import settings
@@ -57,6 +58,8 @@ class Command(BaseCommand):
             self._tell(len(projects))
 
     def _ship(self, quiet: bool) -> None:
+        # Somebody is looking at the first pages meanwhile; those go first.
+        os.nice(10)
         try:
             say = (lambda _: None) if quiet else self.stdout.write
             count = shipping_first(lambda pk: run_carry_out(pk, worker_name()), say)
