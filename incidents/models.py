@@ -4,6 +4,7 @@ from .announcements.models import Channel, Cursor, Message
 from .drills.models import Drill
 from .postmortems.models import (
     ActionItem,
+    Draft,
     Factor,
     Line,
     Measure,
@@ -17,7 +18,7 @@ from .response.models import Component, Impact, Incident, Maintenance, Update, U
 from .status.models import StatusPage, Subscriber
 
 __all__ = [
-    "ActionItem", "Channel", "Component", "Cursor", "Drill", "Factor", "Impact", "Incident", "Line", "Maintenance",
-    "Measure", "Message", "PostMortem", "Reading", "Revision", "Section", "StatusPage", "Subscriber", "Update",
-    "UpdateTemplate", "WordList",
+    "ActionItem", "Channel", "Component", "Cursor", "Draft", "Drill", "Factor", "Impact", "Incident", "Line",
+    "Maintenance", "Measure", "Message", "PostMortem", "Reading", "Revision", "Section", "StatusPage", "Subscriber",
+    "Update", "UpdateTemplate", "WordList",
 ]  # fmt: skip

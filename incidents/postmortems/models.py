@@ -81,6 +81,22 @@ class Revision(models.Model):
         return f"{self.section} version {self.version}"
 
 
+class Draft(models.Model):
+    """What somebody wrote while somebody else was faster: kept until its writer decides what becomes of it."""
+
+    section = models.ForeignKey(Section, models.CASCADE, related_name="drafts")
+    author = models.ForeignKey(PERSON, models.CASCADE, related_name="+")
+    base = models.PositiveIntegerField(help_text="The version that it was written on.")
+    text = models.TextField(blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["section", "author"], name="draft_once")]
+
+    def __str__(self) -> str:
+        return f"{self.author} on {self.section}"
+
+
 class Line(models.Model):
     """A line that people added to the timeline, or a fact of the ledger that they hid from it."""
 
@@ -153,6 +169,7 @@ class ActionItem(models.Model):
     link = models.URLField(max_length=500, blank=True)
     state = models.CharField(max_length=7, choices=State.choices, default=State.OPEN)
     done_by = models.CharField(max_length=64, blank=True, help_text="The commit whose trailer closed it.")
+    undone_by = models.CharField(max_length=64, blank=True, help_text="The commit that took it back, and reopened it.")
     done_at = models.DateTimeField(null=True, blank=True)
     why = models.TextField(blank=True, help_text="Of a person who closed, dropped or reopened it.")
     reminded_at = models.DateTimeField(null=True, blank=True)
