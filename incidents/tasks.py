@@ -19,7 +19,7 @@ from releases.projects.worker_names import worker_name
 from releases.tasks.sending import NUDGE_LIVES, send
 
 _looked: dict[int, str] = {}
-"""By project: the refs that this process has looked at for action items. Another process looks once more, harmlessly."""
+"""By project: the refs that this process looked at for action items. Another process looks once more, harmlessly."""
 
 
 @shared_task(name="incidents.tasks.sweep")  # type: ignore[untyped-decorator]
