@@ -25,6 +25,8 @@ from .models import FollowUp, Run, Step
 from .persons import RANK, may_see
 from .voices import needed_of
 
+SHOWN = ("project", "environment", "glass_by")
+"""What a line about a run needs beside it."""
 LOOKED_AT = 40
 """Requests of which git is asked whether they are the person's own; what comes after counts as not theirs."""
 MOST = 500
@@ -103,12 +105,12 @@ def _to_confirm(seen: Sequence[int]) -> list[Waiting]:
             "confirm", step.run, step.started_at or step.run.asked_at,
             f"{step.run.tag}: “{step.name}” waits for somebody to confirm it.", step.answer_by, step=step,
         )
-        for step in steps.select_related(*(f"run__{name}" for name in RELATED)).order_by("pk")[:MOST]
+        for step in steps.select_related(*(f"run__{name}" for name in SHOWN)).order_by("pk")[:MOST]
     ]  # fmt: skip
 
 
 def _lost(seen: Sequence[int]) -> list[Waiting]:
-    lost = Run.objects.filter(project__in=seen, state=Run.State.LOST).select_related(*RELATED)
+    lost = Run.objects.filter(project__in=seen, state=Run.State.LOST).select_related(*SHOWN)
     return [
         Waiting(
             "lost", run, run.heartbeat_at or run.asked_at, f"{run.tag}: its worker was lost. Go on, or take it back."
@@ -133,9 +135,7 @@ def glass_open(user: Any = None) -> QuerySet[FollowUp]:
 
     With `user`, only in projects that this person may see.
     """
-    found = FollowUp.objects.filter(closed_at=None).select_related(
-        "run__glass_by", *(f"run__{name}" for name in RELATED)
-    )
+    found = FollowUp.objects.filter(closed_at=None).select_related(*(f"run__{name}" for name in SHOWN))
     if user is not None:
         found = found.filter(run__project__in=Project.objects.seen_by(user))
     return found.order_by("opened_at")
