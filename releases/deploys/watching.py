@@ -141,7 +141,7 @@ def environment_probed(environment: Environment, seen: Seen, now: datetime | Non
     """
     now = now or timezone.now()
     with transaction.atomic():
-        row = Environment.objects.select_for_update().select_related("live").get(pk=environment.pk)
+        row = Environment.objects.select_for_update(of=("self",)).select_related("live").get(pk=environment.pk)
         if row.probe != environment.probe or row.live_id != environment.live_id or row.retired_at is not None:
             return False
         _compare(row, seen, now)
