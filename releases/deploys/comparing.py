@@ -81,7 +81,7 @@ def pipeline_differences(old: PipelineSpec | None, new: PipelineSpec) -> tuple[l
 def step_differences(old: StepSpec | None, new: StepSpec) -> list[Field]:
     """Field by field; of a new step what is not as usual."""
     usual = old or StepSpec("", new.kind)
-    found = []
+    found = [] if old else [Field("kind", "", new.kind.value)]
     for item in fields(StepSpec):
         before, after = getattr(usual, item.name), getattr(new, item.name)
         if before != after and item.name != "name":
