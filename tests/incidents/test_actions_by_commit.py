@@ -16,14 +16,14 @@ from releases.projects.services import fetch_request
 from releases.tasks import fetch_carry_out
 from tests.factories import make_project, make_user
 from tests.gitrepos import Repo, make_flow
+from tests.hotfixes.playing import folder
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def repo(tmp_path: Path, settings: Any) -> Repo:
-    settings.DATA_DIR, settings.GIT_ALLOWED_ROOTS = tmp_path / "var", [str(tmp_path)]
-    settings.MIRROR_DIR = tmp_path / "var" / "mirrors"
+    folder(tmp_path, settings)
     return make_flow(tmp_path)
 
 
