@@ -65,9 +65,9 @@ class Declaring:
         return sha in self._inside and self.history.reaches(commit, sha)
 
     def _doubtful(self, commit: Facts, found: Sequence[Declaration]) -> list[Facts]:
-        """The named commits that only their content can back."""
-        others = [other for d in found if (other := self.history.known(d.sha)) is not None]
-        return [other for other in others if not same_hand(commit, other)]
+        """The named commits that only their content can back, as far as that is worth reading."""
+        others = [other for d in found if (other := self.history.known(d.sha)) is not None and not commit.wide]
+        return [other for other in others if not (other.wide or same_hand(commit, other))]
 
     def _weigh(self, commit: Facts, found: Sequence[Declaration], seen: Observed) -> None:
         """Turn declarations into matches with what backs them."""

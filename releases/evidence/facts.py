@@ -22,6 +22,7 @@ MAX_SIZED = 60
 """Paths up to which a commit keeps the ids of its blobs."""
 _SIDES = re.compile(rb"^:(?!(\d{6}) \1 )(\d{6}) (\d{6}) (\w)(?=\t)", re.MULTILINE)
 """A change of modes, or of being there at all, in raw changes without blob ids."""
+_MOVED = re.compile(rb"^:(?!(\d{6}) \1 )", re.MULTILINE)
 _IDS = re.compile(rb" ([0-9a-f]{40,64}) ([0-9a-f]{40,64}) ")
 PACKED = 16 << 10
 """Bytes of raw changes from which they are held compressed."""
@@ -106,7 +107,9 @@ class Facts:
         if not self.header:
             return b""
         if self._inverse is None:
-            self._inverse = digest(_SIDES.sub(_other_way, _IDS.sub(b" ", self.raw_changes)))
+            raw = self.raw_changes
+            sided = _MOVED.search(raw) is not None
+            self._inverse = digest(_SIDES.sub(_other_way, _IDS.sub(b" ", raw))) if sided else self.header
         return self._inverse
 
     @property
@@ -130,6 +133,11 @@ class Facts:
         if self.wide:
             return []
         return [(old.decode(), new.decode()) for old, new in _IDS.findall(self.raw_changes)]
+
+    def differing(self, other: Facts) -> list[str]:
+        """Paths that another commit of the same header changes from or into other blobs."""
+        ours, theirs = self.raw_changes.split(b"\n"), other.raw_changes.split(b"\n")
+        return [path for path, one, two in zip(self.paths, ours, theirs, strict=True) if one != two]
 
     @property
     def requests(self) -> tuple[str, ...]:

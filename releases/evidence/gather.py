@@ -149,13 +149,16 @@ class Reader:
                 for fields, raw in objects.records(self.gits, shas, self.unreadable.add))  # fmt: skip
         return {facts.sha: facts for facts in read}
 
-    def contents(self, shas: Iterable[str]) -> dict[str, Content]:
-        """Fingerprints of the patches of these commits; what cannot be read comes back as not readable."""
+    def contents(self, shas: Iterable[str], only: Sequence[str] = ()) -> dict[str, Content]:
+        """Fingerprints of the patches of these commits; what cannot be read comes back as not readable.
+
+        With `only`, of their changes to these paths.
+        """
         listed = list(dict.fromkeys(shas))
         found: dict[str, Content] = {}
 
         def read(part: Sequence[str]) -> None:
-            for sha, patch, cut in objects.patches(self.gits, part, self.unreadable.add, PATCH_LIMIT):
+            for sha, patch, cut in objects.patches(self.gits, part, self.unreadable.add, PATCH_LIMIT, only):
                 found[sha] = read_content(patch, cut=cut)
 
         _in_lanes(listed, read)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from releases.git import objects
 from releases.git.standing import Gits
 
-from .content import contained, similarity
+from .content import Content, contained, similarity
 from .facts import Facts
 from .patches import Patches
 from .pool import Pool, agree, closeness, related, share_path
@@ -42,8 +42,12 @@ class Identity:
         self.patches.measure({c.sha: c for commit in left for c in (commit, *hits[commit.sha])}.values())
         for commit in left:
             hits[commit.sha] = [o for o in hits[commit.sha] if self.patches.may_equal(commit, o, slack=BLANKS)]
+        parts = self.patches.narrowed((commit, hits[commit.sha]) for commit in left)
+        left = [
+            commit for commit in left if not (commit.sha in parts and self._compare(commit, hits[commit.sha], parts))
+        ]
         self.patches.compare((commit, hits[commit.sha]) for commit in left)
-        left = [commit for commit in left if not self._compare(commit, hits[commit.sha])]
+        left = [commit for commit in left if not self._compare(commit, hits[commit.sha], self.patches.known)]
         others = {
             commit.sha: [other for other in self.pool.same_header(commit) if not agree(commit, other)]
             for commit in left
@@ -52,9 +56,12 @@ class Identity:
         self.patches.measure({c.sha: c for commit in left for c in (commit, *others[commit.sha])}.values())
         for commit in left:
             others[commit.sha] = [o for o in others[commit.sha] if self.patches.may_equal(commit, o)]
+        apart = self.patches.told_apart((commit, other) for commit in left for other in others[commit.sha])
+        for commit in left:
+            others[commit.sha] = [o for o in others[commit.sha] if (commit.sha, o.sha) not in apart]
         self.patches.compare((commit, others[commit.sha]) for commit in left)
         for commit in left:
-            self._compare(commit, others[commit.sha])
+            self._compare(commit, others[commit.sha], self.patches.known)
 
     def _same_blobs(self, commit: Facts) -> bool:
         seen = self.observed[commit.sha]
@@ -65,16 +72,16 @@ class Identity:
     def _agreeing(self, commit: Facts) -> list[Facts]:
         return [other for other in self.pool.same_header(commit) if agree(commit, other)]
 
-    def _compare(self, commit: Facts, others: Sequence[Facts]) -> bool:
-        """Note those with the same patch or lines; whether one of them settles."""
+    def _compare(self, commit: Facts, others: Sequence[Facts], contents: Mapping[str, Content]) -> bool:
+        """Note those with the same patch or lines, by what was read of all of them; whether one of them settles."""
         seen = self.observed[commit.sha]
         if not others:
             return False
-        ours = self.patches.of(commit.sha)
+        ours = contents[commit.sha]
         if not ours.readable:
             return False
         for other in sorted(others, key=lambda o: closeness(commit, o), reverse=True):
-            theirs = self.patches.of(other.sha)
+            theirs = contents[other.sha]
             if not theirs.readable:
                 continue
             backed = agree(commit, other)

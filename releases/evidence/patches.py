@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from releases.git import objects
 
-from .content import Content
+from .content import Content, tally
 from .facts import Facts
 from .gather import Reader
 
@@ -15,6 +15,10 @@ BATCH = 4000
 """Patches read in one go."""
 HELD = 96 << 20
 """Bytes of patch text that are held before all of it is reduced to fingerprints."""
+MANY_PATHS, PATHS_AT_ONCE = 6, 300
+"""Paths from which a commit is compared by a part of them first, and paths looked at in one go then."""
+WEIGHED = 256 << 10
+"""Bytes of files above which no sum is made over their lines."""
 
 
 @dataclass(slots=True)
@@ -25,6 +29,7 @@ class Patches:
     known: dict[str, Content] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     held: int = 0
+    tallies: dict[str, int] = field(default_factory=dict)
     grown: dict[str, tuple[int | None, ...]] = field(default_factory=dict)
     compared: dict[str, set[str]] = field(default_factory=dict)
     """By commit in question: the others whose patches were read for its sake."""
@@ -51,6 +56,53 @@ class Patches:
         if sha not in self.known:
             self.read([sha])
         return self.known[sha]
+
+    def narrowed(self, commits: Iterable[tuple[Facts, Sequence[Facts]]]) -> dict[str, Content]:
+        """What these commits, and others of the same header, change where one of them does otherwise.
+
+        Large commits alone, of which most is the same; others are left out.
+        """
+        paths: dict[str, None] = {}
+        shas: dict[str, None] = {}
+        for commit, others in commits:
+            if others and len(commit.paths) >= MANY_PATHS:
+                apart = {path for other in others for path in commit.differing(other)}
+                if 2 * len(apart) <= len(commit.paths) and not any(path.startswith('"') for path in apart):
+                    paths.update(dict.fromkeys(sorted(apart)))
+                    shas.update((facts.sha, None) for facts in (commit, *others))
+        return self.reader.contents(shas, list(paths)) if 0 < len(paths) <= PATHS_AT_ONCE else {}
+
+    def told_apart(self, pairs: Iterable[tuple[Facts, Facts]], *, inverse: bool = False) -> set[tuple[str, str]]:
+        """Those pairs of commits that change the same paths but cannot change the same (or opposite) lines.
+
+        One small file of each tells, which costs less than two patches. The paths must have been measured.
+        """
+        chosen = {(one.sha, other.sha): blobs for one, other in pairs if (blobs := self._smallest(one, other))}
+        wanted = {blob for blobs in chosen.values() for blob in blobs if blob.strip("0")} - self.tallies.keys()
+        listed = sorted(wanted)
+        for blob, data in zip(listed, self.reader.gits.contents(listed), strict=False):
+            if data is not None:
+                self.tallies[blob] = tally(data)
+        sign = -1 if inverse else 1
+        return {pair for pair, blobs in chosen.items() if not self._adds_up(blobs, sign)}
+
+    def _smallest(self, one: Facts, other: Facts) -> tuple[str, ...]:
+        """Old and new blob of one commit and of the other, for the path where they are smallest; none for giants."""
+        least, found = WEIGHED, ()
+        for (old, new), (was, now) in zip(one.blobs, other.blobs, strict=False):
+            blobs = (old, new, was, now)
+            size = sum(self.sizes.get(blob, WEIGHED) for blob in blobs if blob.strip("0"))
+            if size < least and (old, new) != (was, now):
+                least, found = size, blobs
+        return found
+
+    def _adds_up(self, blobs: Sequence[str], sign: int) -> bool:
+        """Whether the lines that came and went may be the same; so it is where something cannot be read."""
+        sums = [self.tallies.get(blob) if blob.strip("0") else 0 for blob in blobs]
+        if None in sums:
+            return True
+        old, new, was, now = (number or 0 for number in sums)
+        return new - old == sign * (now - was)
 
     def measure(self, commits: Iterable[Facts]) -> None:
         """Learn how much each path of these commits grew."""
@@ -80,5 +132,10 @@ class Patches:
         ours, theirs = self.growth(one), self.growth(other)
         if ours is None or theirs is None or len(ours) != len(theirs):
             return True
-        sign = -1 if inverse else 1
-        return all(a is None or b is None or abs(a - sign * b) <= slack for a, b in zip(ours, theirs, strict=True))
+        if inverse:
+            theirs = tuple([None if size is None else -size for size in theirs])
+        if ours == theirs:
+            return True
+        if not slack and None not in ours and None not in theirs:
+            return False
+        return all(a is None or b is None or abs(a - b) <= slack for a, b in zip(ours, theirs, strict=True))

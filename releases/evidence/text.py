@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 _PREFIX = re.compile(
     r"^(?:\s*(?:\[[^\]]{1,40}\]|\((?:back-?port|cherry-?pick(?:ed)?)\)|(?:re-?)?back-?port(?:ed)?(?:\s+of)?\s*:|"
@@ -15,20 +16,27 @@ _SUFFIX = re.compile(
     re.IGNORECASE,
 )
 _REQUEST = re.compile(r"\([a-z]{0,8}[ -]?(?:[a-z]{1,8}-)?[#!-]?(\d{2,7})\)[\s.…]*$", re.IGNORECASE)
-_SHA = r"([0-9a-f]{7,64})\b"
-_LINKS = re.compile(
+_SHA = re.compile(r"[0-9a-fA-F]{7,64}\b")
+_LINK = re.compile(
     r"(?:cherry[ -]?pick(?:ed)?(?: from)?(?: commit)?:?\s*|back-?port(?:ed)?(?: of| from)?(?: commit)?:?\s*"
-    r"|\bcommit\s+(?=[0-9a-f]{7,64}\s+upstream)|upstream(?:-| )commit:?\s*|\bpicked from(?: commit)?:?\s*"
-    r"|forward-?port(?:ed)?(?: of| from)?(?: commit)?:?\s*|origin(?:al)?(?:-| )commit:?\s*)\(?" + _SHA,
+    r"|upstream(?:-| )commit:?\s*|\bpicked from(?: commit)?:?\s*"
+    r"|forward-?port(?:ed)?(?: of| from)?(?: commit)?:?\s*|origin(?:al)?(?:-| )commit:?\s*)\(?\Z",
     re.IGNORECASE,
 )
-_MORE = re.compile(r"\s*(?:,|;|\band\b|&)\s*(?:commit\s+)?" + _SHA, re.IGNORECASE)
-_REVERTS = re.compile(
+"""What stands right before the id of an origin."""
+_COMMIT = re.compile(r"\bcommit\s+\(?\Z", re.IGNORECASE)
+_UPSTREAM = re.compile(r"\s+upstream", re.IGNORECASE)
+_MORE = re.compile(r"\s*(?:,|;|\band\b|&)\s*(?:commit\s+)?([0-9a-f]{7,64})\b", re.IGNORECASE)
+_REVERT = re.compile(
     r"(?:this\s+reverts\s+(?:commits?\s+)?"
-    r"|(?<!partial\s)(?<!partly\s)(?<!partially\s)\brevert(?:s|ing|ed)?:?\s+(?:of\s+)?commits?\s+)" + _SHA,
+    r"|(?<!partial\s)(?<!partly\s)(?<!partially\s)\brevert(?:s|ing|ed)?:?\s+(?:of\s+)?commits?\s+)\Z",
     re.IGNORECASE,
 )
-"""What undoes a part only undoes nothing that anybody can count on."""
+"""The same for what is undone. What undoes a part only undoes nothing that anybody can count on."""
+_LAST = ("commit", "commits", "pick", "picked", "from", "port", "ported", "of", "reverts")
+"""The last words that all of these can end with."""
+_BEFORE = 80
+"""Characters before an id that are looked at."""
 _CHANGE_ID = re.compile(r"^\s*change-id:\s*(I[0-9a-f]{8,64})\s*$", re.IGNORECASE | re.MULTILINE)
 _REVERT_SUBJECT = re.compile(r"^(?:\[[^\]]*\]\s*)*revert(?:ed)?\b[:\s]*", re.IGNORECASE)
 _FIRST = frozenset("[(brchv0123456789")
@@ -69,21 +77,36 @@ def may_link(message: bytes) -> bool:
 
 def links(message: str) -> tuple[str, ...]:
     """Ids (maybe abbreviated, lower case) of the commits that a message says this one was taken from."""
-    return _named(_LINKS, message)
+    return _named(_says_origin, message)
 
 
 def reverts(message: str) -> tuple[str, ...]:
     """Ids of the commits that a message says this one undoes."""
-    return _named(_REVERTS, message)
+    return _named(_says_undone, message)
 
 
-def _named(pattern: re.Pattern[str], message: str) -> tuple[str, ...]:
+def _says_origin(message: str, begin: int, start: int, end: int) -> bool:
+    if _LINK.search(message, begin, start):
+        return True
+    return bool(_COMMIT.search(message, begin, start) and _UPSTREAM.match(message, end))
+
+
+def _says_undone(message: str, begin: int, start: int, _end: int) -> bool:
+    return _REVERT.search(message, begin, start) is not None
+
+
+def _named(says: Callable[[str, int, int, int], bool], message: str) -> tuple[str, ...]:
+    """Ids that stand behind such words. Looked for from the ids: there are fewer of them than words."""
     found: dict[str, None] = {}
-    for match in pattern.finditer(message):
-        found[match.group(1).lower()] = None
-        end = match.end()
+    for match in _SHA.finditer(message):
+        start, end = match.span()
+        begin = max(0, start - _BEFORE)
+        before = message[begin:start].rstrip("(").rstrip().rstrip(":").lower()
+        if not before.endswith(_LAST) or not says(message, begin, start, end):
+            continue
+        found[match[0].lower()] = None
         while more := _MORE.match(message, end):
-            found[more.group(1).lower()] = None
+            found[more[1].lower()] = None
             end = more.end()
     return tuple(found)
 

@@ -118,6 +118,8 @@ class Undoing:
         pairs = [(one, other) for one, other in pairs if not (one.wide or other.wide)]
         self.patches.measure({facts.sha: facts for pair in pairs for facts in pair}.values())
         pairs = [pair for pair in pairs if self.patches.may_equal(*pair, inverse=True)]
+        apart = self.patches.told_apart(pairs, inverse=True)
+        pairs = [(one, other) for one, other in pairs if (one.sha, other.sha) not in apart]
         self.patches.read(facts.sha for pair in pairs for facts in pair)
         for one, other in pairs:
             ours, theirs = self.patches.of(one.sha), self.patches.of(other.sha)

@@ -84,9 +84,14 @@ def records(where: Path | Gits, shas: Sequence[str], missing: Missing) -> Iterat
     return _answered(where, arguments, shas, _split_records, missing)
 
 
-def patches(where: Path | Gits, shas: Sequence[str], missing: Missing, limit: int) -> Iterator[tuple[str, bytes, bool]]:
-    """(commit, its patch, whether the patch was cut at `limit` bytes) of commits that are not merges."""
-    arguments = ["diff-tree", "--stdin", "-r", "--root", *PATCH, "--always", *DIFF]
+def patches(
+    where: Path | Gits, shas: Sequence[str], missing: Missing, limit: int, only: Sequence[str] = ()
+) -> Iterator[tuple[str, bytes, bool]]:
+    """(commit, its patch, whether the patch was cut at `limit` bytes) of commits that are not merges.
+
+    With `only`, no other paths (and what is below them) are looked at.
+    """
+    arguments = ["--literal-pathspecs", "diff-tree", "--stdin", "-r", "--root", *PATCH, "--always", *DIFF, "--", *only]
     return _answered(where, arguments, shas, _patches_within(limit), missing)
 
 

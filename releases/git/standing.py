@@ -112,23 +112,35 @@ class Gits:
 
         In a partial clone git stops at the first object that it does not have: what follows is left out.
         """
-        found: list[Known | None] = []
+        return [known for known, _data in self._asked("info", names)]
+
+    def contents(self, names: Sequence[str]) -> Iterator[bytes | None]:
+        """What these objects hold, one after the other; None for what cannot be read. As many as `look_up` gives."""
+        for _known, data in self._asked("contents", names):
+            yield data
+
+    def _asked(self, word: str, names: Sequence[str]) -> Iterator[tuple[Known | None, bytes | None]]:
         if not names:
-            return found
+            return
         try:
             with self._at_work(_LOOK_UP) as flow:
-                flow.send("".join([*(f"info {name}\n" for name in names), "flush\n"]).encode())
+                flow.send("".join([*(f"{word} {name}\n" for name in names), "flush\n"]).encode())
                 for _name in names:
-                    line = flow.stdout.readline()
-                    if not line:
-                        flow.finish()
-                        raise GitError(detail="git ended early")
-                    words = line.split(b" ")
-                    whole = len(words) == 3 and words[2][:-1].isdigit()
-                    found.append(Known(words[0].decode(), words[1].decode(), int(words[2])) if whole else None)
+                    known = _known(flow)
+                    data = flow.stdout.read(known.size + 1)[:-1] if known and word == "contents" else None
+                    yield known, data
         except GitError:
-            pass
-        return found
+            return
+
+
+def _known(flow: runner.Stream) -> Known | None:
+    line = flow.stdout.readline()
+    if not line:
+        flow.finish()
+        raise GitError(detail="git ended early")
+    words = line.split(b" ")
+    whole = len(words) == 3 and words[2][:-1].isdigit()
+    return Known(words[0].decode(), words[1].decode(), int(words[2])) if whole else None
 
 
 @contextmanager
