@@ -7,6 +7,7 @@ that they stay distinct and can be shown; nothing is ever looked up by such a na
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ MESSAGE_LIMIT = 100_000
 """Characters of a tag's message that are kept."""
 _SIGNATURES = ("-----BEGIN PGP SIGNATURE-----", "-----BEGIN SSH SIGNATURE-----", "-----BEGIN SIGNED MESSAGE-----")
 _REFS = ("refs/heads", "refs/tags")
+_HEAD = re.compile(rb"(?:ref: refs/\S+|[0-9a-f]{40}(?:[0-9a-f]{24})?)\s*\Z")
 _FIELDS = (
     "%(refname)", "%(objectname)", "%(objecttype)", "%(*objectname)", "%(*objecttype)",
     "%(committerdate:unix)", "%(*committerdate:unix)", "%(taggername)", "%(taggeremail:trim)", "%(taggerdate:unix)",
@@ -79,12 +81,25 @@ def locate(path: Path | str, *, search: bool = False) -> Path:
     folder = Path(path)
     if not folder.is_dir():
         raise NotARepository(f"There is no folder {shown(str(path))}. Check the path.")
+    if _is_git_dir(folder):
+        return folder.resolve()
     extra = {} if search else {"GIT_CEILING_DIRECTORIES": str(folder.resolve().parent)}
     try:
         found = runner.run(["rev-parse", "--absolute-git-dir"], cwd=folder, env=extra, timeout=20)
     except (NotARepository, InvalidValue):
         raise NotARepository(f"There is no git repository in {shown(str(path))}. Check the path.") from None
     return Path(os.fsdecode(found.stdout.rstrip(b"\n")))
+
+
+def _is_git_dir(folder: Path) -> bool:
+    """Whether this plainly is a git directory itself, by what git looks for in one: saves a process."""
+    if (folder / ".git").exists() or not all((folder / name).is_dir() for name in ("objects", "refs")):
+        return False
+    try:
+        head = (folder / "HEAD").read_bytes()
+    except OSError:
+        return False
+    return (folder / "config").is_file() and _HEAD.match(head) is not None
 
 
 class Repository:
