@@ -106,8 +106,8 @@ def _asked_anew(row: Environment, different: Sequence[str]) -> list[str]:
     if "probe" not in different:
         return ["next_probe_at"]
     row.seen, row.seen_at, row.healthy, row.probe_error = "", None, None, ""
-    row.unwell_since, row.drift_since = None, None
-    return ["next_probe_at", "seen", "seen_at", "healthy", "probe_error", "unwell_since", "drift_since"]
+    row.unwell_since, row.drift_since, row.bad_probes = None, None, 0
+    return ["next_probe_at", "seen", "seen_at", "healthy", "probe_error", "unwell_since", "drift_since", "bad_probes"]
 
 
 def _approvers(row: Environment, approvers: Iterable[Any]) -> dict[str, Any]:

@@ -135,7 +135,9 @@ def live_if_deployed(run: Run) -> None:
         return
     now = timezone.now()
     Run.objects.filter(pk=run.pk, live_at=None).update(live_at=now)
-    Environment.objects.filter(pk=run.environment.pk).update(live=run.pk, live_since=now)
+    Environment.objects.filter(pk=run.environment.pk).update(
+        live=run.pk, live_since=now, drift_since=None, bad_probes=0, next_probe_at=now
+    )
     evidence = {"replaces": run.environment.live_id}
     run.live_at = run.environment.live_since = now
     run.environment.live_id = run.pk

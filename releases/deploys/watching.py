@@ -164,9 +164,10 @@ def _compare(row: Environment, seen: Seen, now: datetime) -> None:
     if seen.revision:
         row.seen, row.seen_at = seen.revision, now
     row.probe_error = seen.error
-    bad = not seen.healthy or (other and not busy)
+    # What is just being replaced may well be away for a moment.
+    bad = not busy and (other or not seen.healthy)
     row.bad_probes = min(row.bad_probes + 1, 1000) if bad else 0
-    _health(row, seen, now)
+    _health(row, seen, now, told=not busy)
     if not busy and (seen.revision or row.live is None):
         _drift(row, now if other else None)
     if Run.objects.filter(environment=row, state=Run.State.WATCHING).exists():
@@ -175,10 +176,12 @@ def _compare(row: Environment, seen: Seen, now: datetime) -> None:
         live.publish(live.project_topic(row.project_id), live.OVERVIEW)
 
 
-def _health(row: Environment, seen: Seen, now: datetime) -> None:
+def _health(row: Environment, seen: Seen, now: datetime, *, told: bool) -> None:
     was = row.healthy
     row.healthy = seen.healthy
     row.unwell_since = None if seen.healthy else row.unwell_since or now
+    if not told:
+        return
     if was is True and not seen.healthy:
         _tell(row, "environment.unwell", f"{row.name} is not well. {seen.error}".strip())
     elif was is False and seen.healthy:

@@ -106,10 +106,13 @@ def test_silence_is_told_once_and_is_no_drift(app: Served, place: Environment) -
     assert [kind for kind in kinds(place) if "well" in kind] == ["environment.unwell", "environment.well"]
 
 
-def test_while_something_is_deployed_nothing_is_drift(app: Served, place: Environment) -> None:
+def test_while_something_is_deployed_nothing_is_drift_or_told(app: Served, place: Environment) -> None:
     make_shipment(place, "v1.1.0", state="running")
     app.answers["/"] = text("v1.1.0")
     assert (look(place).drift_since, place.bad_probes) == (None, 0)
+    app.answers["/"] = text("restarting", 503)
+    assert (look(place).healthy, place.bad_probes) == (False, 0)
+    assert kinds(place) == []
 
 
 def test_an_answer_from_before_a_deployment_or_another_probe_says_nothing(place: Environment) -> None:
@@ -322,3 +325,16 @@ def test_the_watch_of_another_ones_worker_is_written_once(shop: Shop) -> None:
     for _ in range(2):
         look(shop.place("production"))
     assert Event.objects.filter(kind="run.verified", subject=f"run:{run.pk}").count() == 1
+
+
+def test_what_was_unwell_before_does_not_count_against_what_follows(shop: Shop, app: Served) -> None:
+    shipped(shop, "v1.0.0", watch=0)
+    good = app.answers["/"]
+    app.answers["/"] = text("v1.0.0", 500)
+    for _ in range(3):
+        look(shop.place("production"))
+    app.answers["/"] = good
+    run = shipped(shop, "v1.0.1")
+    app.answers["/"] = text("v1.0.1", 500)
+    look(shop.place("production"))
+    assert again(run).state == "watching"
