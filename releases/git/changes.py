@@ -35,7 +35,7 @@ MAX_BLOB = 512 << 10
 """Bytes above which a conflicting file is named but its hunks are not read."""
 _PLAIN = 100
 """Modified files up to which a merge is made without git."""
-_OUR_SIDE_DECIDES = frozenset({"contents", "add/add", "binary", "modify/delete"})
+OUR_SIDE_DECIDES = frozenset({"contents", "add/add", "binary", "modify/delete"})
 """Conflicts about one path, in which one side can simply be taken."""
 
 
@@ -181,7 +181,7 @@ class Changes:
         if keep_ours:
             decided = {
                 conflict.path for conflict in conflicts
-                if conflict.kind in _OUR_SIDE_DECIDES and trees.path_matches(conflict.path, keep_ours)
+                if conflict.kind in OUR_SIDE_DECIDES and trees.path_matches(conflict.path, keep_ours)
             }  # fmt: skip
             for path, ours, _theirs in trees.differing(self.reader.tree, mine, outcome.tree, width):
                 # What the other side adds lowers nothing; what we have, or took away, stays so.

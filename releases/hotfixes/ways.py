@@ -14,6 +14,7 @@ from releases.evidence.trial import Pick, Step, Trial, trial_picks
 from releases.git.page_reads import CommitInfo
 from releases.policies.flow import FlowPolicy, Preset
 from releases.policies.models import Target
+from releases.policies.previews import past_versions
 from releases.policies.wording import age, count
 from releases.projects.history import History, reading
 from releases.projects.models import Release
@@ -57,7 +58,8 @@ def _tried(standing: Standing, history: History) -> list[tuple[Target, Trial]]:
     wanted = [target for target in standing.targets if target.tip]
     picks = [Pick(target.tip, steps) for target in wanted]
     trials = history.ask(lambda: trial_picks(git_dir, picks, timeout=SECONDS)) if steps and picks else None
-    return list(zip(wanted, trials, strict=True)) if trials else []
+    kept = standing.policy.version_files
+    return [(target, past_versions(trial, kept)[0]) for target, trial in zip(wanted, trials or (), strict=bool(trials))]
 
 
 class _Advisor:

@@ -155,7 +155,8 @@ class _Answer:
         tips = {item.name: item.tips[0] for item in self.asked.targets}
         owed = (part.sha for fix in findings.fixes for name in fix.owed_to for part in fix.verdicts[name].commits)
         self.history.prefetch(owed, bodies=False)
-        return add_previews(findings.fixes, self.history, tips, findings.bases, progress=self.say)
+        kept = self.policy.version_files
+        return add_previews(findings.fixes, self.history, tips, findings.bases, kept, progress=self.say)
 
     def _judge(self, fixes: Sequence[FixReport]) -> None:
         self.say(f"Judging {count(len(fixes), 'fix', 'fixes')} …")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,8 +10,10 @@ from dataclasses import dataclass, replace
 from releases.evidence.history import History
 from releases.evidence.trial import Pick, Step, Trial, trial_picks
 from releases.evidence.verdicts import Code, FixReport, FixVerdict, Preview
+from releases.git.changes import OUR_SIDE_DECIDES
+from releases.git.trees import path_matches
 
-from .wording import count
+from .wording import count, harmless
 
 SECONDS = 20.0
 """Time for all previews of one answer."""
@@ -31,12 +34,12 @@ class _Wanted:
 
 def add_previews(
     fixes: Sequence[FixReport], history: History, targets: Mapping[str, str], bases: Mapping[str, str],
-    *, progress: Callable[[str], None] | None = None,
+    version_files: Sequence[str] = (), *, progress: Callable[[str], None] | None = None,
 ) -> float:  # fmt: skip
     """Try what is not settled, newest first, and write the outcome into the verdicts; returns the seconds it took.
 
     `targets` maps names to tips; `bases` maps a fix's id to the state of production before it, for fixes that can be
-    laid on as one change.
+    laid on as one change. `version_files` are globs of files in which a merge-back keeps the target's side.
     """
     started = time.monotonic()
     wanted = _wanted(fixes, history, targets, bases)
@@ -50,7 +53,7 @@ def add_previews(
         trials = trial_picks(history.git_dir, [item.pick for item in part], hunks=True, timeout=left)
         for item, trial in zip(part, trials, strict=True):
             if not trial.error:
-                item.fix.verdicts[item.target] = with_preview(item.fix.verdicts[item.target], trial)
+                item.fix.verdicts[item.target] = with_preview(item.fix.verdicts[item.target], trial, version_files)
     return time.monotonic() - started
 
 
@@ -79,12 +82,29 @@ def _steps(fix: FixReport, verdict: FixVerdict, history: History, base: str | No
     return tuple(steps)
 
 
-def with_preview(verdict: FixVerdict, trial: Trial) -> FixVerdict:
+def past_versions(trial: Trial, version_files: Sequence[str]) -> tuple[Trial, tuple[str, ...]]:
+    """The trial without conflicts in version files, and their paths: a merge-back keeps the target's side there."""
+    kept = tuple(
+        conflict.path for conflict in trial.conflicts
+        if conflict.kind in OUR_SIDE_DECIDES and path_matches(os.fsencode(conflict.path), version_files)
+    )  # fmt: skip
+    if trial.error or not kept:
+        return trial, ()
+    left = tuple(conflict for conflict in trial.conflicts if conflict.path not in kept)
+    hunks = tuple(hunk for hunk in trial.hunks if hunk.path not in kept)
+    return replace(trial, clean=not left, conflicts=left, hunks=hunks), tuple(dict.fromkeys(kept))
+
+
+def with_preview(verdict: FixVerdict, trial: Trial, version_files: Sequence[str] = ()) -> FixVerdict:
     """The verdict with what the trial showed, in words too where it says nothing else."""
+    trial, kept = past_versions(trial, version_files)
     preview = Preview(trial.clean, trial.paths, trial.changes_nothing, trial.hunks)
     detail = verdict.detail
     if verdict.verdict is Code.MISSING or not detail:
         detail = f"conflicts in {count(len(trial.paths), 'file')}"
         if trial.clean:
             detail = "a pick changes nothing" if trial.changes_nothing else "merges cleanly"
+            if kept:
+                stays = "stays" if len(kept) == 1 else "stay"
+                detail = f"merges cleanly, {harmless(' and '.join(kept[:2]))} {stays}"
     return replace(verdict, preview=preview, detail=detail)

@@ -365,3 +365,34 @@ def test_it_is_not_offered_where_one_branch_would_conflict(scene: Scene) -> None
     scene.fix()
     look(scene.project)
     assert finish_form(scene)["also"].value() == []
+
+
+def test_a_version_file_stands_in_nobodys_way(scene: Scene) -> None:
+    """Both sides wrote their own version: a merge-back keeps the target's, so nothing has to be resolved by hand."""
+    for branch, version in (("develop", "1.1.0.dev"), (BRANCH, "1.0.2")):
+        scene.repo.commit(
+            {"VERSION": f"{version}\n"}, f"[HOTFIX] TICKET-7: version {version}", branch=branch, author="jo"
+        )
+    verdict = ship(scene)
+    assert verdict.preview["clean"]
+    assert verdict.detail == "merges cleanly, VERSION stays"
+    ok(scene.as_(scene.engineer).post(scene.act("merge-back-all")))
+    scene.work()
+    assert "mended" in scene.repo.read("develop", "app.py")
+    assert scene.repo.read("develop", "VERSION") == "1.1.0.dev\n"
+
+
+def test_a_real_conflict_beside_a_version_file_still_counts(scene: Scene) -> None:
+    scene.repo.commit({"VERSION": "1.1.0.dev\n", "app.py": app((3, "otherwise"))}, "Another way", branch="develop")
+    scene.repo.commit({"VERSION": "1.0.2\n"}, "[HOTFIX] TICKET-7: version", branch=BRANCH, author="jo")
+    verdict = ship(scene)
+    assert verdict.preview["conflicts"] == ["app.py"]
+    assert verdict.detail == "conflicts in 1 file"
+
+
+def test_the_one_push_is_offered_beside_a_version_file_too(scene: Scene) -> None:
+    scene.repo.commit({"VERSION": "1.1.0.dev\n"}, "Next version", branch="develop")
+    scene.repo.commit({"VERSION": "1.0.2\n"}, "[HOTFIX] TICKET-7: version", branch=BRANCH, author="jo")
+    scene.fix()
+    look(scene.project)
+    assert sorted(finish_form(scene)["also"].value()) == ["develop", "release/1.1"]
