@@ -2,10 +2,16 @@
 
 from django.urls import URLPattern, path
 
-from .views import status
+from .views import acts, incidents, status
 
 app_name = "incidents"
 urlpatterns: list[URLPattern] = [
+    path("incidents/", incidents.incidents_all, name="incidents-all"),
+    path("incidents/new/", incidents.declare_anywhere, name="declare-anywhere"),
+    path("incidents/<str:key>/", incidents.incident, name="incident"),
+    path("incidents/<str:key>/<str:verb>/", acts.act, name="incident-act"),
+    path("projects/<str:slug>/incidents/", incidents.incidents, name="incidents"),
+    path("projects/<str:slug>/incidents/new/", incidents.declare, name="declare"),
     path("status/<str:slug>.json", status.status_page, {"name": "status.json"}, name="status-json"),
     path("status/<str:slug>/", status.status_page, name="status"),
     path("status/<str:slug>", status.without_slash),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from releases.policies.typed import Refused
 
-class ChannelError(Exception):
-    """A sentence for people; `field` names the part of the form that it is about."""
 
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.field, self.sentence = field, sentence
+class ChannelError(Refused):
+    """`field` is the part of the form it is about, the text a sentence for people."""

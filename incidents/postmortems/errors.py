@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from releases.policies.typed import Refused
+
 if TYPE_CHECKING:
     from .models import Draft, Section
 
 
-class PostMortemError(Exception):
-    """A sentence for people; `field` names the part of the form that it is about."""
-
-    def __init__(self, field: str, sentence: str, code: str = "invalid") -> None:
-        super().__init__(sentence)
-        self.field, self.sentence, self.code = field, sentence, code
+class PostMortemError(Refused):
+    """`field` is the part of the form it is about (empty: none), `code` is stable, the text a sentence for people."""
 
 
 class SomebodyWasFaster(Exception):

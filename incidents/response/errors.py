@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from releases.policies.typed import Refused
 
-class IncidentError(Exception):
-    """A sentence for people; `field` names the part of the form that it is about, `code` the reason for programs."""
 
-    def __init__(self, field: str, sentence: str, code: str = "invalid") -> None:
-        super().__init__(sentence)
-        self.field, self.sentence, self.code = field, sentence, code
+class IncidentError(Refused):
+    """`field` is the part of the form it is about (empty: none), `code` is stable, the text a sentence for people."""

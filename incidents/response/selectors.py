@@ -14,7 +14,7 @@ from releases.projects.models import Project
 
 from .facts import Exposure, Fact, Suggestion, exposure, suggestion, timeline, warnings
 from .models import Component, Impact, Incident
-from .states import word_due
+from .states import TIME_NAMES, TIMES, word_due
 
 
 @dataclass(slots=True)
@@ -31,6 +31,17 @@ class IncidentPage:
     spoke_at: datetime | None
     word_due: datetime | None
     """Until when the next public word is due; None when it is over, or internal."""
+
+    @property
+    def overdue(self) -> bool:
+        """The next public word should have been said."""
+        return self.word_due is not None and self.word_due <= timezone.now()
+
+    @property
+    def times(self) -> list[tuple[str, datetime | None, str]]:
+        """The four honest times, each with how it is known."""
+        row = self.incident
+        return [(TIME_NAMES[name].capitalize(), getattr(row, name), row.times_why.get(name, "")) for name in TIMES]
 
     @property
     def lasted(self) -> timedelta | None:

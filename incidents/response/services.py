@@ -13,6 +13,7 @@ from django.utils import timezone
 from releases import live
 from releases.hotfixes.models import Hotfix
 from releases.ledger.services import event_write
+from releases.policies.typed import typed
 from releases.projects.models import Project, Release
 
 from .errors import IncidentError
@@ -297,21 +298,12 @@ def _locked(incident: Incident) -> Incident:
 
 
 def _title(value: str) -> str:
-    text = " ".join(value.split())
-    if not text:
-        raise IncidentError("title", "Say in one line what is wrong, as users see it.")
-    if len(text) > LONGEST_TITLE:
-        raise IncidentError("title", f"Keep the title below {LONGEST_TITLE} characters.")
-    return text
+    return typed(" ".join(value.split()), "title", "The title", LONGEST_TITLE, error=IncidentError)
 
 
 def _text(value: str, field: str, *, needed: bool = True, longest: int = LONGEST_TEXT) -> str:
-    text = value.strip().replace("\0", "")
-    if needed and not text:
-        raise IncidentError(field, "Say it in a sentence.")
-    if len(text) > longest:
-        raise IncidentError(field, f"Keep it below {longest:,} characters.")
-    return text
+    name = {"impact": "The impact", "why": "The reason", "note": "The note"}.get(field, "The text")
+    return typed(value, field, name, longest, lines=True, required=needed, error=IncidentError)
 
 
 def _severity(value: int) -> int:

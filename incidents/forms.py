@@ -1,0 +1,198 @@
+"""Forms of incidents: they parse and check, nothing more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from incidents.response.models import Component, Health, Incident, Severity
+from incidents.response.states import TIME_NAMES
+from releases.forms import DashForm
+from releases.hotfix_forms import OwnerField, owners
+from releases.hotfixes.models import Hotfix
+from releases.projects.models import Project, Release
+
+_AREA = {"rows": 4}
+
+
+class MomentField(forms.DateTimeField):
+    """A date and time in the dashboard's time zone; empty: not known."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"})
+        formats = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"]
+        super().__init__(widget=widget, input_formats=formats, **kwargs)
+
+
+class DeclareForm(DashForm):
+    """A new incident, asking as little as possible."""
+
+    title = forms.CharField(label="What is wrong, as users see it", max_length=200)
+    severity = forms.TypedChoiceField(
+        label="Severity", coerce=int, choices=Severity.choices, initial=Severity.SEV2.value,
+        help_text="SEV1: everybody, or money or data. SEV4: a few, with a way round it.",
+    )  # fmt: skip
+    text = forms.CharField(
+        label="First public word", required=False, max_length=10_000, widget=forms.Textarea(attrs=_AREA),
+        help_text="What you would tell a customer. It can wait a few minutes, not longer.",
+    )  # fmt: skip
+    public = forms.BooleanField(label="Show it on the status page", required=False, initial=True)
+    impact = forms.CharField(
+        label="Who is hurt, and how", required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    started_at = MomentField(label="Began", required=False, help_text="Leave it empty when it is not known.")
+    detected_at = MomentField(label="Noticed", required=False)
+    lead = OwnerField(label="Incident lead")
+
+    def __init__(self, project: Project, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.project = project
+        lead = self.fields["lead"]
+        assert isinstance(lead, OwnerField)  # noqa: S101 - for the type checker
+        lead.queryset = owners(project)
+        self.components = list(Component.objects.filter(project=project, retired_at=None))
+        for component in self.components:
+            self.fields[f"component-{component.pk}"] = _health(component.name)
+        self.order_fields(["title", "severity", "text", *(f"component-{row.pk}" for row in self.components)])
+
+    @property
+    def hurt(self) -> dict[Component, int]:
+        """How each component fares, but for those that work."""
+        chosen = {row: int(self.cleaned_data.get(f"component-{row.pk}") or 0) for row in self.components}
+        return {row: health for row, health in chosen.items() if health}
+
+
+class ProjectForm(DashForm):
+    """Which project it is about."""
+
+    project = forms.ModelChoiceField(Project.objects.none(), to_field_name="slug", empty_label="Choose one")
+
+    def __init__(self, projects: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = self.fields["project"]
+        assert isinstance(chosen, forms.ModelChoiceField)  # noqa: S101 - for the type checker
+        chosen.queryset = projects
+
+
+class UpdateForm(DashForm):
+    """What is said, to whom, and to which state it leads."""
+
+    text = forms.CharField(label="Update", max_length=10_000, widget=forms.Textarea(attrs=_AREA))
+    state = forms.ChoiceField(label="State", choices=Incident.State.choices)
+    public = forms.BooleanField(label="Public: shown on the status page and sent to subscribers", required=False)
+    why = forms.CharField(
+        label="Why it is open again", required=False, max_length=2000, help_text="Only when it was resolved."
+    )
+    at = MomentField(label="Said at", required=False, help_text="Only when it was said before now.")
+
+    def __init__(self, incident: Incident, *args: Any, **kwargs: Any) -> None:
+        initial = {"state": incident.state, "public": incident.public} | kwargs.pop("initial", {})
+        super().__init__(*args, initial=initial, **kwargs)
+        if not incident.public:
+            del self.fields["public"]
+        if incident.is_open:
+            del self.fields["why"]
+
+
+class CorrectForm(DashForm):
+    """The same, said right."""
+
+    text = forms.CharField(label="It should say", max_length=10_000, widget=forms.Textarea(attrs=_AREA))
+
+
+class ReleaseField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """A release by its tag."""
+
+    def label_from_instance(self, release: Any) -> str:
+        return str(release.tag)
+
+
+class EditForm(DashForm):
+    """What can be changed about an incident at any time."""
+
+    title = forms.CharField(label="What is wrong, as users see it", max_length=200)
+    severity = forms.TypedChoiceField(label="Severity", coerce=int, choices=Severity.choices)
+    impact = forms.CharField(
+        label="Who is hurt, and how", required=False, max_length=10_000, widget=forms.Textarea(attrs=_AREA)
+    )
+    public = forms.BooleanField(label="Show it on the status page", required=False)
+    lead = OwnerField(label="Incident lead")
+    communications = OwnerField(label="Communications")
+    scribe = OwnerField(label="Scribe")
+    chat_url = forms.URLField(label="Chat channel", required=False, max_length=500, assume_scheme="https")
+    introduced_by = ReleaseField(
+        Release.objects.none(), label="Release that brought it", required=False, empty_label="Not known"
+    )
+
+    def __init__(self, incident: Incident, *args: Any, **kwargs: Any) -> None:
+        names = (
+            "title",
+            "severity",
+            "impact",
+            "public",
+            "chat_url",
+            "lead",
+            "communications",
+            "scribe",
+            "introduced_by",
+        )
+        super().__init__(*args, initial={name: getattr(incident, name) for name in names}, **kwargs)
+        for name in ("lead", "communications", "scribe"):
+            role = self.fields[name]
+            assert isinstance(role, OwnerField)  # noqa: S101 - for the type checker
+            role.queryset = owners(incident.project)
+        release = self.fields["introduced_by"]
+        assert isinstance(release, forms.ModelChoiceField)  # noqa: S101 - for the type checker
+        release.queryset = Release.objects.filter(project=incident.project, deleted_at=None).order_by("-sort_key")[:200]
+
+
+class TimesForm(DashForm):
+    """One of the four times, with how it is known."""
+
+    field = forms.ChoiceField(
+        label="Which", choices=[(name, text.capitalize()) for name, text in TIME_NAMES.items() if name != "told_at"]
+    )
+    at = MomentField(label="When", required=False, help_text="Leave it empty when it is not known.")
+    note = forms.CharField(label="How it is known", max_length=2000)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["at"].help_text = f"In {timezone.get_default_timezone()}. Leave it empty when it is not known."
+
+
+class HurtsForm(DashForm):
+    """How each component fares."""
+
+    def __init__(self, incident: Incident, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        now = {row.component_id: row.health for row in incident.impacts.filter(until=None)}
+        self.components = list(Component.objects.filter(project=incident.project, retired_at=None))
+        for row in self.components:
+            self.fields[f"component-{row.pk}"] = _health(row.name, now.get(row.pk, 0))
+
+    @property
+    def healths(self) -> dict[Component, int]:
+        return {row: int(self.cleaned_data[f"component-{row.pk}"] or 0) for row in self.components}
+
+
+class LinkForm(DashForm):
+    """A hotfix of the same project."""
+
+    hotfix = forms.ModelChoiceField(Hotfix.objects.none(), empty_label="Choose one")
+
+    def __init__(self, incident: Incident, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = self.fields["hotfix"]
+        assert isinstance(chosen, forms.ModelChoiceField)  # noqa: S101 - for the type checker
+        rows = Hotfix.objects.filter(project=incident.project).exclude(incidents=incident)
+        chosen.queryset = rows.order_by("-created_at")
+
+
+def _health(name: str, initial: int = 0) -> forms.TypedChoiceField:
+    field = forms.TypedChoiceField(
+        label=name, coerce=int, choices=Health.choices, initial=initial, required=False, empty_value="0"
+    )
+    field.widget.attrs["class"] = "input"
+    return field
