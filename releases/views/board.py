@@ -10,6 +10,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
@@ -206,7 +207,11 @@ def board(request: HttpRequest, slug: str) -> HttpResponse:
     seen = selectors.runs_of(request.user, project=project)
     recent = [ShownRun(row, slug) for row in seen[:RECENT]]
     builds = seen.filter(kind=Run.Kind.BUILD, environment=None).exclude(state__in=("done", "failed"))
-    context = {"project": project, "live": topics, "recent": recent, "builds": _builds(builds[:RECENT], slug)}
+    setup = reverse("releases:shipping-settings", args=[slug]) if may(request, Act.MANAGE) else ""
+    context = {
+        "project": project, "live": topics, "recent": recent, "builds": _builds(builds[:RECENT], slug),
+        "setup_url": setup,
+    }  # fmt: skip
     return _board(request, project, context)
 
 

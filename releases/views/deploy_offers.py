@@ -40,7 +40,7 @@ def run_offers(
         url = links.approval(run.project.slug, run.pk)
         found.append(Offer("approve", "Review and decide", url, dialog=False))
     if run.state in _RETRY:
-        at = f" from “{words.visible(step.name)}”" if step is not None else ""
+        at = f" from “{words.short(step.name)}”" if step is not None else ""
         gone = "" if can_retry else "Something else was begun in its place since."
         add("retry", f"Go on{at}" if run.state == Run.State.LOST else f"Try again{at}", why or gone)
     if back is not None:
@@ -66,5 +66,5 @@ def rollback_offer(run: Run) -> Offer | None:
     target = rollback_target(place, run)
     if target is None:
         return None
-    label = f"Roll back to {words.visible(target.tag)[:60]}"
+    label = f"Roll back to {words.short(target.tag)}"
     return Offer("rollback", label, links.environment_act(run.project.slug, "rollback", place.name))

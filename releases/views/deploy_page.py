@@ -178,6 +178,12 @@ class RunPage:
         return f"{name_of(found.closed_by)} looked at it {words.on_day(found.closed_at)}: “{words.visible(found.note)}”"
 
     @property
+    def compare_url(self) -> str:
+        """This run beside what it replaced, else beside the last one of the same release in the same place."""
+        other = self.run.replaces or next(iter(self.read.earlier), None)
+        return links.deploy_compare(self.slug, other.pk, self.run.pk) if other is not None else ""
+
+    @property
     def earlier(self) -> list[ShownRun]:
         """Other runs of the same release in the same place."""
         return [ShownRun(row, self.slug) for row in self.read.earlier[:6]]

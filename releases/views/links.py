@@ -74,6 +74,11 @@ def deploy_history(slug: str = "", **query: str) -> str:
     return f"{path}?{urlencode(query)}" if query else path
 
 
+def deploy_compare(slug: str, first: int, second: int) -> str:
+    """Two runs beside each other."""
+    return f"{deploys(slug)}compare/?{urlencode({'a': first, 'b': second})}"
+
+
 def run(slug: str, pk: int) -> str:
     """The page of one build, deployment or rollback."""
     return _under(slug, f"deploys/{pk}/")

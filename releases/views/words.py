@@ -86,6 +86,12 @@ def visible(text: object) -> str:
     return _INVISIBLE.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(text))
 
 
+def short(text: object, longest: int = 32) -> str:
+    """The same for a button: cut where it would not fit."""
+    shown = visible(text)
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+
+
 def due_words(age: float, limit: float) -> tuple[str, str]:
     """CSS class and words for an age against its limit, both in seconds: over, soon (a quarter is left) or due."""
     left = limit - age
