@@ -173,6 +173,7 @@ def shipping_first(carry_out: Callable[[int], Any], say: Callable[[str], None]) 
     `carry_out` does one run that is ready. Begun again after a kill, it goes on from what is there.
     """
     mark = demo_apps() / TO_SHIP
+    begun = _made_at(mark)
     _follow_ports()
     count = 0
     for name, shipped in SHIPPED.items():
@@ -187,8 +188,16 @@ def shipping_first(carry_out: Callable[[int], Any], say: Callable[[str], None]) 
         # What happens before anybody looks needs no watch.
         for environment in Environment.objects.filter(project=project, watch_seconds=0):
             environment_save(environment, watch_seconds=WATCH)
-    mark.unlink(missing_ok=True)
+    if _made_at(mark) == begun:  # Otherwise another project was made meanwhile, and is still to be shipped.
+        mark.unlink(missing_ok=True)
     return count
+
+
+def _made_at(mark: Path) -> int:
+    try:
+        return mark.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _follow_ports() -> None:
@@ -218,6 +227,8 @@ def _bring_out(project: Project, first: First, carry_out: Callable[[int], Any], 
         _move_on(run, people, carry_out)
     if bad := runs.filter(state__in=_BAD, pk__gt=before.pk if before else 0).last():
         raise NotShipped(f"{project.name}: {bad}: {bad.error_text}")
+    if any(run.state != Run.State.ASKED for run in runs.filter(state__in=_ACTIVE)):
+        raise NotShipped(f"{project.name}: {first.tag} is still under way after {PATIENCE:.0f} seconds.")
     return True
 
 

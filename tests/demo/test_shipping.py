@@ -139,6 +139,21 @@ def test_a_release_that_does_not_answer_is_said_and_tried_again(project: Project
     assert Run.objects.filter(kind="build").count() == 1  # What is built is not built again.
 
 
+def test_a_project_that_is_made_meanwhile_is_not_forgotten(
+    project: Project, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(shipping.SHIPPED, NAME, replace(shipping.SHIPPED[NAME], first=()))
+    follow = shipping._follow_ports
+
+    def made_meanwhile() -> None:
+        follow()
+        (root / TO_SHIP).touch()
+
+    monkeypatch.setattr(shipping, "_follow_ports", made_meanwhile)
+    shipping_first(run_carry_out_here, lambda _: None)
+    assert (root / TO_SHIP).exists()
+
+
 def test_building_twice_gives_the_same_artifact(project: Project) -> None:
     release = Release.objects.get(project=project, tag="v0.42.1")
     digests = []
