@@ -164,10 +164,12 @@ def work_root() -> Path:
 
 def _job(doing: Doing, place: Workspace) -> Job:
     spec = doing.spec
+    # A secret, too: the token must not come out again as a fact.
+    token = {"HOTFIXDASH_CALLBACK_TOKEN": doing.token} if doing.token else {}
     return Job(
         command=spec.run, folder=place.source, env=variables(doing, place), timeout=spec.timeout,
         silence=spec.silence, cpu=spec.cpu, max_size=spec.max_size, marker=doing.marker,
-        secrets=doing.secrets, measured=place.root, output_file=place.output_file, grace=GRACE,
+        secrets=doing.secrets | token, measured=place.root, output_file=place.output_file, grace=GRACE,
     )  # fmt: skip
 
 
