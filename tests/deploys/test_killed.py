@@ -169,8 +169,8 @@ def _ends(tmp_path: Path) -> Iterator[None]:
 # --- at one exact point ---------------------------------------------------------------------------------------------
 
 QUICK = [
-    ("check", "after the claim"), ("build", "after the command"), ("deploy", "after the begin"),
-    ("deploy", "after the end"), ("deploy", "after the success"),
+    ("check", "after the claim"), ("build", "after the command"), ("deploy", "after the end"),
+    ("deploy", "after the success"),
 ]  # fmt: skip
 
 
@@ -253,9 +253,8 @@ def in_the_middle(kind: str, whom: str, folder: Path) -> None:
         assert story.did().count(word) == words(kind).count(word)
 
 
-@pytest.mark.parametrize(("kind", "whom"), [("deploy", "worker"), ("deploy", "both"), ("check", "guardian")])
-def test_killed_in_the_middle_of_a_command(kind: str, whom: str, tmp_path: Path) -> None:
-    in_the_middle(kind, whom, tmp_path)
+def test_worker_and_guardian_killed_in_the_middle_of_a_deployment(tmp_path: Path) -> None:
+    in_the_middle("deploy", "both", tmp_path)
 
 
 @pytest.mark.long
@@ -278,6 +277,7 @@ def test_killed_when_it_has_just_paused_loses_nothing(tmp_path: Path) -> None:
     assert story.did() == ["build"]
 
 
+@pytest.mark.long
 def test_a_worker_that_wakes_up_after_it_was_given_up_does_no_more(tmp_path: Path) -> None:
     """Frozen in a command, named lost, awake again: what it began is ended before the next attempt begins."""
     story = make_story(tmp_path, "deploy", slow="switch")
@@ -340,6 +340,7 @@ def _killed(pid: int) -> None:
 
 
 @pytest.mark.broker
+@pytest.mark.long
 def test_the_process_of_the_task_killed_under_a_celery_worker(worker: Worker, broker: Broker, tmp_path: Path) -> None:
     """Celery starts another process and delivers the task again; the run is lost all the same, and named soon."""
     story = make_story(tmp_path, "deploy", slow="switch")

@@ -217,7 +217,7 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
 
 @pytest.mark.django_db(transaction=True)
 def test_two_deployments_started_at_the_same_moment_one_runs_one_queues() -> None:
-    for _ in range(5):
+    for _ in range(3):
         place = make_place()
         runs = [ask(place), ask(place, "v1.0.2")]
         got = at_once(*(lambda run=run, n=n: run_claim(run.pk, f"w{n}") for n in range(2) for run in runs))
@@ -252,7 +252,7 @@ def test_a_task_delivered_many_times_at_the_same_moment_runs_once() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_abort_against_finish_has_one_outcome_and_nobody_is_told_otherwise() -> None:
     outcomes = set()
-    for turn in range(12):
+    for turn in range(6):
         run = claimed(ask(make_place()))
         run.steps.update(state="done")
         calls: list[Callable[[], Any]] = [lambda run=run: run_abort(run), lambda run=run: run_succeed(run)]
@@ -271,7 +271,7 @@ def test_abort_against_finish_has_one_outcome_and_nobody_is_told_otherwise() -> 
 
 @pytest.mark.django_db(transaction=True)
 def test_taking_back_against_beginning_has_one_outcome() -> None:
-    for _ in range(6):
+    for _ in range(4):
         run = ask(make_place())
         cancelled, begun = at_once(lambda run=run: run_cancel(run), lambda run=run: run_claim(run.pk, "one"))
         if isinstance(cancelled, DeployRefused):
@@ -282,7 +282,7 @@ def test_taking_back_against_beginning_has_one_outcome() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_lock_at_the_same_moment_comes_before_or_after_the_beginning() -> None:
-    for _ in range(6):
+    for _ in range(4):
         place, mira = make_place(), make_user()
         run = ask(place)
         _locked, begun = at_once(
