@@ -7,8 +7,11 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
+from incidents.announcements.models import Channel
+from incidents.announcements.topics import TOPICS, USUAL
 from incidents.response.models import Component, Health, Incident, Severity
 from incidents.response.states import TIME_NAMES
+from incidents.status.models import StatusPage
 from releases.forms import DashForm
 from releases.hotfix_forms import OwnerField, owners
 from releases.hotfixes.models import Hotfix
@@ -196,3 +199,82 @@ def _health(name: str, initial: int = 0) -> forms.TypedChoiceField:
     )
     field.widget.attrs["class"] = "input"
     return field
+
+
+class ComponentForm(DashForm):
+    """A part of the product that people outside know by name."""
+
+    name = forms.CharField(max_length=80)
+    says = forms.CharField(label="What it does for people", required=False, max_length=200)
+    order = forms.IntegerField(label="Place in the list", initial=0, min_value=0, max_value=999)
+    baseline = forms.TypedChoiceField(label="How it is, apart from incidents", coerce=int, choices=Health.choices)
+
+
+class MaintenanceForm(DashForm):
+    """Work that is announced before it begins."""
+
+    title = forms.CharField(label="What is done", max_length=200)
+    text = forms.CharField(label="What people notice", required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    starts_at = MomentField(label="Begins")
+    ends_at = MomentField(label="Ends")
+    components = forms.ModelMultipleChoiceField(
+        Component.objects.none(), label="What it touches", required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, project: Project, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _choices(self, "components", Component.objects.filter(project=project, retired_at=None))
+
+
+class StatusPageForm(DashForm):
+    """What stakeholders see, and who they are."""
+
+    title = forms.CharField(max_length=120, help_text="The product's name, as people outside know it.")
+    slug = forms.CharField(label="Address", max_length=60, help_text="/status/ and then this.")
+    says = forms.CharField(label="A line below it", required=False, max_length=1000)
+    visibility = forms.ChoiceField(label="Who sees it", choices=StatusPage.Visibility.choices)
+    projects = forms.ModelMultipleChoiceField(Project.objects.none(), widget=forms.CheckboxSelectMultiple)
+    components = forms.ModelMultipleChoiceField(
+        Component.objects.none(), label="Components", required=False, widget=forms.CheckboxSelectMultiple,
+        help_text="None: all of these projects.",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _choices(self, "projects", Project.objects.order_by("name"))
+        _choices(self, "components", Component.objects.filter(retired_at=None).select_related("project"))
+
+
+class ChannelForm(DashForm):
+    """Where announcements go, and which."""
+
+    name = forms.CharField(max_length=80)
+    kind = forms.ChoiceField(choices=[row for row in Channel.Kind.choices if row[0] != Channel.Kind.SUBSCRIBERS])
+    target = forms.CharField(
+        label="Address", required=False, max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        help_text="Mail addresses, one a line; or the webhook's address. Never shown again. Empty: as it is.",
+    )  # fmt: skip
+    topics = forms.MultipleChoiceField(
+        label="What is announced", choices=[(topic.key, topic.label) for topic in TOPICS], initial=list(USUAL),
+        widget=forms.CheckboxSelectMultiple,
+    )  # fmt: skip
+    worst = forms.TypedChoiceField(
+        label="Down to", coerce=int, choices=Severity.choices, initial=Severity.SEV4.value,
+        help_text="What is less severe is not announced there.",
+    )  # fmt: skip
+    internal = forms.BooleanField(label="Colleagues only: may carry what is not public", required=False, initial=True)
+    projects = forms.ModelMultipleChoiceField(
+        Project.objects.none(), required=False, widget=forms.CheckboxSelectMultiple, help_text="None: every project."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _choices(self, "projects", Project.objects.order_by("name"))
+
+
+def _choices(form: forms.Form, name: str, rows: Any) -> None:
+    field = form.fields[name]
+    assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - for the type checker
+    field.queryset = rows
+    field.widget.attrs["class"] = "checks"

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from .views import acts, incidents, status
+from .views import acts, incidents, settings, status
 
 app_name = "incidents"
 urlpatterns: list[URLPattern] = [
@@ -12,6 +12,11 @@ urlpatterns: list[URLPattern] = [
     path("incidents/<str:key>/<str:verb>/", acts.act, name="incident-act"),
     path("projects/<str:slug>/incidents/", incidents.incidents, name="incidents"),
     path("projects/<str:slug>/incidents/new/", incidents.declare, name="declare"),
+    path("status-pages/", settings.status_pages, name="status-pages"),
+    path("announcements/", settings.announcements, name="announcements"),
+    path("announcements/<int:pk>/again/", settings.again, name="announce-again"),
+    path("incident-settings/<str:what>/", settings.set_up, name="set-up"),
+    path("incident-settings/<str:what>/<str:pk>/", settings.set_up, name="set-up-one"),
     path("status/<str:slug>.json", status.status_page, {"name": "status.json"}, name="status-json"),
     path("status/<str:slug>/", status.status_page, name="status"),
     path("status/<str:slug>", status.without_slash),
