@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,18 @@ def test_a_link_inside_a_folder_stays_a_link(built, tmp_path):
     (built / "dist" / "link").symlink_to(tmp_path / "private")
     kept = artifacts.keep(built / "dist", within=built)
     assert b"do not pack me" not in kept.path.read_bytes()
+
+
+def test_what_a_worker_that_died_left_is_removed_what_another_writes_is_not(built, store):
+    (built / "app").write_text("x")
+    kept = artifacts.keep(built / "app")
+    old, young = store / "draft-old", store / "draft-young"
+    old.touch()
+    young.touch()
+    long_ago = time.time() - artifacts.STALE - 60
+    os.utime(old, (long_ago, long_ago))
+    os.utime(kept.path, (long_ago, long_ago))
+    artifacts.keep(built / "app")
+    assert not old.exists()
+    assert young.exists()
+    assert kept.path.exists()

@@ -200,6 +200,30 @@ def test_whatever_is_printed_can_be_stored_and_read(run, kind):
     assert len(text_of(run).encode()) < 300_000
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "yes 'a line of a hundred million bytes' | head -c 100000000",
+        "yes | tr -d '\\n' | head -c 100000000",
+        "head -c 30000000 /dev/urandom",
+        "yes \"$(printf 'caf\\303 \\377\\376')\" | head -c 30000000; printf end",
+    ],
+    ids=["lines", "no newline", "binary", "invalid"],
+)
+def test_a_step_that_prints_far_too_much_ends_well_and_leaves_a_small_log(run, tmp_path, command):
+    with writer_of(run, secrets={"TOKEN": "correct-horse-battery"}) as writer:
+        ended = execute(make_job(command, tmp_path, silence=30), writer.write, never)
+    assert ended.good
+    text = text_of(run)
+    assert logs.HEAD < len(text.encode()) < logs.HEAD + logs.TAIL + 100_000
+    assert "are left out here" in text
+    for chunk in consistent(run):
+        assert max(map(len, chunk.text.split("\n"))) <= LONGEST_LINE
+        assert "\0" not in chunk.text
+    if "printf end" in command:
+        assert text.endswith("end\n")
+
+
 def test_only_who_holds_the_run_writes(run):
     with pytest.raises(RunLost):
         LogWriter(run.pk, 3, 0)

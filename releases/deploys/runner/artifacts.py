@@ -8,6 +8,7 @@ import shutil
 import stat
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from django.conf import settings
 from .errors import ArtifactRefused
 
 _PIECE = 1 << 20
+_DRAFT = "draft-"
+STALE = 6 * 3600.0
+"""Seconds after which a draft belongs to a worker that died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ def keep(path: Path, *, within: Path | None = None) -> Kept:
     """
     path = _checked(path, within)
     store().mkdir(parents=True, exist_ok=True, mode=0o700)
+    _drafts_sweep()
     name = f"{path.name}.tar" if path.is_dir() else path.name
     with _draft() as (draft, handle):
         if path.is_dir():
@@ -83,9 +88,17 @@ def _checked(path: Path, within: Path | None) -> Path:
     return real
 
 
+def _drafts_sweep() -> None:
+    """Remove what workers that died in the middle left."""
+    for path in store().glob(f"{_DRAFT}*"):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > STALE:
+                path.unlink()
+
+
 @contextmanager
 def _draft() -> Iterator[tuple[Path, BinaryIO]]:
-    descriptor, name = tempfile.mkstemp(dir=store(), prefix="draft-")
+    descriptor, name = tempfile.mkstemp(dir=store(), prefix=_DRAFT)
     try:
         with open(descriptor, "wb") as handle:
             yield Path(name), handle
