@@ -30,6 +30,7 @@ from .deploy_log import ShownLog, shown_log
 from .deploy_offers import rollback_offer, run_offers
 from .deploy_progress import Progress, progress_of
 from .deploy_words import STATES, ShownRun, ShownStep, ShownVoice, name_of
+from .kept import kept
 from .offers import Offer
 from .timeline import ShownEvent
 
@@ -110,7 +111,7 @@ class RunPage:
     @property
     def manual(self) -> ShownStep | None:
         """The step that a person has to confirm."""
-        step = self.current
+        step = self.current if self.run.state == Run.State.PAUSED else None
         waits = step is not None and step.state == Step.State.WAITING and step.kind == StepKind.MANUAL
         return ShownStep(step, self.slug) if waits and step is not None else None
 
@@ -167,7 +168,10 @@ class RunPage:
 
     @property
     def review_url(self) -> str:
-        return links.run_act(self.slug, "reviewed", self.run.pk)
+        """Where this person says what they found; empty when somebody else has to, or has."""
+        open_ = self.glass is not None and self.glass.closed_at is None
+        theirs = Act.APPROVE in self.acts and self.run.glass_by_id != self.person.pk
+        return links.run_act(self.slug, "reviewed", self.run.pk) if open_ and theirs else ""
 
     @property
     def glass_closed(self) -> str:
@@ -273,15 +277,33 @@ def run_page(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     topics = live_part.of_project(project.pk)
     log_topic = live_part.stamped(live.run_topic(pk))
     run = get_run(project, pk)
-    page = RunPage(run, {act for act in ACTS if may(request, act)}, request.user)
+    acts = {act for act in ACTS if may(request, act)}
     part = request.headers.get("HX-Target") == "run"
-    context: dict[str, Any] = {
-        "tab": "deploys", "project": project, "run": run, "page": page, "live": topics, "log_live": log_topic,
-        "log": log_of(page, request, part), "here": page.url,
-    }  # fmt: skip
-    response = render(request, "releases/_run.html" if part else "releases/run.html", context)
+
+    def context() -> dict[str, Any]:
+        page = RunPage(run, acts, request.user)
+        return {
+            "tab": "deploys", "project": project, "run": run, "page": page, "live": topics, "log_live": log_topic,
+            "log": log_of(page, request, part), "here": page.url,
+        }  # fmt: skip
+
+    if not part:
+        response = render(request, "releases/run.html", context())
+    elif topics.endswith("@0"):
+        # Without the broker nobody says when it changes: it is made anew each time.
+        response = render(request, "releases/_run.html", context())
+    else:
+        response = HttpResponse(
+            kept(request, "releases/_run.html", _seen_alike(run, topics, acts, request), context)[0]
+        )
     patch_vary_headers(response, ["HX-Target"])
     return response
+
+
+def _seen_alike(run: Run, topics: str, acts: Collection[Act], request: HttpRequest) -> tuple[Any, ...]:
+    """Hundreds may look at a run when its state changes; those for whom all of this is the same see the same part."""
+    own = (run.asked_by_id == request.user.pk, run.glass_by_id == request.user.pk)
+    return run.pk, topics, run.state, run.fence, run.abort_asked_at, sorted(acts), own
 
 
 def log_of(page: RunPage, request: HttpRequest, part: bool) -> ShownLog:

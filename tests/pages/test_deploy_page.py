@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from hotfixdash.accounts.models import User
+from releases import live
 from releases.deploys.models import Environment, Run, Step
 from tests.factories import (
     make_build,
@@ -250,3 +251,29 @@ def test_the_number_of_queries_does_not_grow(
     client.get(url(run))
     with django_assert_max_num_queries(24):
         client.get(url(run))
+
+
+def test_many_who_look_at_the_same_part_share_it(
+    place: Environment, broker: Any, django_assert_max_num_queries: Any
+) -> None:
+    run = make_shipment(place, state="paused", started_at=timezone.now())
+    make_step(run, "try it", "manual", state="waiting", started_at=timezone.now())
+    live.publish_now(live.project_topic(run.project_id))
+    clients = [as_(person(place, "engineer", name)) for name in ("ada", "jo")]
+    viewer = as_(person(place, "viewer"))
+
+    def part(client: Client) -> str:
+        return client.get(url(run), HTTP_HX_TARGET="run").content.decode()
+
+    first = part(clients[0])
+    assert "Confirm and go on" in first
+    with django_assert_max_num_queries(8):
+        second = part(clients[1])
+    tokens = [re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', body) for body in (first, second)]
+    assert tokens[0]
+    assert tokens[0] != tokens[1], "each has a token of their own"
+    assert "Confirm and go on" not in part(viewer), "who may do something else sees something else"
+    Run.objects.filter(pk=run.pk).update(error_text="news")
+    live.publish_now(live.project_topic(run.project_id))
+    Run.objects.filter(pk=run.pk).update(state="failed")
+    assert "news" in part(clients[1])
