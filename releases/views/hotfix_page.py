@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -233,15 +234,20 @@ class HotfixPage:
         """Every branch that must have the fix: judged ones with their verdict, owed ones first."""
         if not self.facts.verdicts:
             return []
-        shown = [self._target(verdict) for verdict in sorted(self.facts.verdicts, key=_owed_first)]
+        chosen = telling(sorted(self.facts.verdicts, key=_owed_first))
+        often = Counter(verdict.target_id for verdict in chosen)
+        shown = [self._target(verdict, several=often[verdict.target_id] > 1) for verdict in chosen]
         judged = {verdict.target_id for verdict in self.facts.verdicts}
         waiting = [target for target in self.facts.targets if target.pk not in judged]
         return shown + [ShownTarget(row.branch, _becomes(row), "", "", links.matrix(self.slug)) for row in waiting]
 
-    def _target(self, verdict: Verdict) -> ShownTarget:
+    def _target(self, verdict: Verdict, *, several: bool) -> ShownTarget:
         running = self._running(verdict)
+        says = _becomes(verdict.target)
+        if several:
+            says += f", as it is on {verdict.fix.production_ref}"
         return ShownTarget(
-            verdict.target.branch, _becomes(verdict.target), verdict.code, _detail(verdict),
+            verdict.target.branch, says, verdict.code, _detail(verdict),
             links.evidence(self.slug, verdict.fix.key, verdict.target.branch),
             in_branch(self.slug, verdict, self.acts, running, self.url),
         )  # fmt: skip
@@ -319,6 +325,19 @@ class HotfixPage:
     @property
     def timeline_url(self) -> str:
         return links.hotfix_act(self.slug, "timeline", self.hotfix.key)
+
+
+def telling(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """One verdict for each branch, unless more of them are open there.
+
+    On several supported lines a fix is in production more than once, and each of its commits is judged.
+    """
+    found: list[Verdict] = []
+    for verdict in verdicts:
+        known = [one for one in found if one.target_id == verdict.target_id]
+        if not known or (not verdict.settled and not known[0].settled):
+            found.append(verdict)
+    return found
 
 
 def _owed_first(verdict: Verdict) -> tuple[bool, int, str]:

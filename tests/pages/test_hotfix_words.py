@@ -7,9 +7,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from releases.evidence.verdicts import Code
 from releases.hotfixes.stages import NOT_TRACKED, Stage, StageKey, StageState
 from releases.templatetags.hotfixes import meter, told
 from releases.views import steps
+from releases.views.hotfix_page import telling
+from tests.factories import make_fix, make_project, make_target, make_verdict
 
 
 @pytest.mark.parametrize(
@@ -57,3 +60,17 @@ def test_what_waited_before_its_ticket_was_opened_has_waited_no_shorter() -> Non
     assert steps.since([live, owed], StageKey.MERGE_BACK, opened) > timedelta(days=1, hours=23)
     assert steps.since([asked, live], StageKey.TRIAGE, opened) < timedelta(hours=1)
     assert steps.since([owed], StageKey.MERGE_BACK, opened) < timedelta(hours=1)
+
+
+@pytest.mark.django_db
+def test_a_branch_is_named_once_unless_more_is_open_there() -> None:
+    """On two supported lines the fix is in production twice, and each of its commits is judged for main."""
+    project = make_project("lines")
+    main, other = make_target(project, "main"), make_target(project, "stable/1.1", position=1)
+    first, second = make_fix(project, production_ref="stable/1.0"), make_fix(project, production_ref="stable/1.1")
+    settled = make_verdict(first, main, Code.MERGED)
+    also = make_verdict(second, main, Code.EQUIVALENT)
+    there = make_verdict(first, other, Code.MERGED)
+    assert telling([settled, also, there]) == [settled, there]
+    owed = [make_verdict(make_fix(project), main, Code.MISSING) for _ in range(2)]
+    assert telling([*owed, settled, there]) == [*owed, there]
