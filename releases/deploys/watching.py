@@ -20,6 +20,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from releases import live
+from releases.ledger.models import Event
 from releases.ledger.services import event_write
 
 from .models import Environment, Run
@@ -37,6 +38,7 @@ WATCH_EVERY = 10.0
 """Seconds between two looks at an environment that is being watched, at most."""
 AT_ONCE = 8
 """Environments that are asked at the same time."""
+_UNWELL, _WELL = "environment.unwell", "environment.well"
 LONGEST_PAUSE = 2.0
 """Seconds between two looks while a deployment settles."""
 
@@ -180,12 +182,18 @@ def _health(row: Environment, seen: Seen, now: datetime, *, told: bool) -> None:
     was = row.healthy
     row.healthy = seen.healthy
     row.unwell_since = None if seen.healthy else row.unwell_since or now
-    if not told:
+    if not told or row.live is None or (was and seen.healthy):
         return
-    if was is True and not seen.healthy:
-        _tell(row, "environment.unwell", f"{row.name} is not well. {seen.error}".strip())
-    elif was is False and seen.healthy:
-        _tell(row, "environment.well", f"{row.name} is well again.")
+    rows = Event.objects.filter(project=row.project_id, subject=_subject(row), kind__in=(_UNWELL, _WELL))
+    unwell = rows.order_by("-pk").values_list("kind", flat=True).first() == _UNWELL
+    if not seen.healthy and not unwell:
+        _tell(row, _UNWELL, f"{row.name} is not well. {seen.error}".strip())
+    elif seen.healthy and unwell:
+        _tell(row, _WELL, f"{row.name} is well again.")
+
+
+def _subject(row: Environment) -> str:
+    return f"environment:{row.name}"
 
 
 def _drift(row: Environment, since: datetime | None) -> None:
@@ -200,7 +208,7 @@ def _drift(row: Environment, since: datetime | None) -> None:
 
 def _tell(row: Environment, kind: str, why: str, *, old: str = "", new: str = "") -> None:
     event_write(
-        kind, project_id=row.project_id, actor_name="probe", subject=f"environment:{row.name}", target=row.name,
+        kind, project_id=row.project_id, actor_name="probe", subject=_subject(row), target=row.name,
         old=old, new=new, why=why, evidence={"probe": row.probe.get("kind", "")},
     )  # fmt: skip
 

@@ -106,6 +106,17 @@ def test_silence_is_told_once_and_is_no_drift(app: Served, place: Environment) -
     assert [kind for kind in kinds(place) if "well" in kind] == ["environment.unwell", "environment.well"]
 
 
+def test_where_nothing_was_deployed_yet_nobody_is_told_that_it_is_away(app: Served, place: Environment) -> None:
+    Environment.objects.filter(pk=place.pk).update(live=None)
+    place.refresh_from_db()
+    app.answers["/"] = text("", 503)
+    look(place)
+    live(place, "v1.0.0")
+    app.answers["/"] = text("v1.0.0")
+    assert look(place).healthy
+    assert kinds(place) == []
+
+
 def test_while_something_is_deployed_nothing_is_drift_or_told(app: Served, place: Environment) -> None:
     make_shipment(place, "v1.1.0", state="running")
     app.answers["/"] = text("v1.1.0")
@@ -113,6 +124,9 @@ def test_while_something_is_deployed_nothing_is_drift_or_told(app: Served, place
     app.answers["/"] = text("restarting", 503)
     assert (look(place).healthy, place.bad_probes) == (False, 0)
     assert kinds(place) == []
+    Run.objects.filter(state="running").update(state="failed")
+    look(place)
+    assert kinds(place)[0] == "environment.unwell"
 
 
 def test_an_answer_from_before_a_deployment_or_another_probe_says_nothing(place: Environment) -> None:
