@@ -17,7 +17,7 @@ urlpatterns: list[URLPattern] = [
     path("announcements/<int:pk>/again/", settings.again, name="announce-again"),
     path("incident-settings/<str:what>/", settings.set_up, name="set-up"),
     path("incident-settings/<str:what>/<str:pk>/", settings.set_up, name="set-up-one"),
-    path("status/<str:slug>.json", status.status_page, {"name": "status.json"}, name="status-json"),
+    path("status/<str:slug>.json", status.status_page, {"name": "data.json"}, name="status-json"),
     path("status/<str:slug>/", status.status_page, name="status"),
     path("status/<str:slug>", status.without_slash),
     path("status/<str:slug>/feed.atom", status.status_page, {"name": "feed.atom"}, name="status-feed"),

@@ -48,14 +48,14 @@ class Form:
         return cls(body, kind, etag or f'W/"{hashlib.sha256(body).hexdigest()[:32]}"', small)
 
 
-FORMS = ("page.html", "status.json", "feed.atom", "badge.svg")
+FORMS = ("page.html", "data.json", "feed.atom", "badge.svg")
 
 
 def forms_of(content: Content) -> dict[str, Form]:
     """All forms of a page."""
     return {
         "page.html": _form(page_html(content), "text/html; charset=utf-8"),
-        "status.json": _form(as_json(content), "application/json; charset=utf-8"),
+        "data.json": _form(as_json(content), "application/json; charset=utf-8"),
         "feed.atom": _form(as_atom(content), "application/atom+xml; charset=utf-8"),
         "badge.svg": _form(as_badge(content), "image/svg+xml; charset=utf-8"),
     }

@@ -48,7 +48,7 @@ class StatusMiddleware:
 
 
 def _form_name(path: str, name: str | None) -> str:
-    return "status.json" if path.endswith(".json") else name or "page.html"
+    return "data.json" if path.endswith(".json") else name or "page.html"
 
 
 def answered(request: HttpRequest, form: Form, cache_control: str) -> HttpResponse:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 THINGS = (
-    "access", "approval", "check", "credential", "debt", "environment", "fetch", "fix", "hook", "hotfix", "main",
-    "operation", "pipeline", "policy", "production", "project", "ref", "release", "run", "secret", "settlement", "tag",
+    "access", "action", "announcement", "approval", "channel", "check", "component", "credential", "debt",
+    "environment", "fetch", "fix", "hook", "hotfix", "incident", "main", "maintenance", "operation", "pipeline",
+    "policy", "postmortem", "production", "project", "ref", "release", "run", "secret", "settlement", "status", "tag",
     "target",
 )  # fmt: skip
 KIND = re.compile(rf"""(?<![\w.])["'`]((?:{"|".join(THINGS)})\.[a-z][a-z-]*)["'`]""")
@@ -19,10 +20,11 @@ MADE_UP = {"hotfix": ("declined", "abandoned", "superseded"), "settlement": ("co
 def written() -> set[str]:
     """Kinds that stand in the rooms and in the webhooks; pages only read them."""
     found = {f"{thing}.{how}" for thing, choices in MADE_UP.items() for how in choices}
-    for path in (ROOT / "releases").rglob("*.py"):
-        parts = path.relative_to(ROOT / "releases").parts
-        if parts[0] not in ("views", "templatetags", "migrations", "git", "demo"):
-            found |= set(KIND.findall(path.read_text()))
+    for app in ("releases", "incidents"):
+        for path in (ROOT / app).rglob("*.py"):
+            parts = path.relative_to(ROOT / app).parts
+            if parts[0] not in ("views", "templatetags", "migrations", "git", "demo", "urls.py"):
+                found |= set(KIND.findall(path.read_text()))
     return found
 
 
