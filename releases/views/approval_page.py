@@ -13,6 +13,7 @@ from releases.deploys import selectors
 from releases.deploys.aftermath import Owed, Proof, RollbackPlan, owes_after, proofs_of, rollback_plan, staged
 from releases.deploys.binding import binding_key, binding_of, changed
 from releases.deploys.delta import Delta, delta_of
+from releases.deploys.makers import makers_of
 from releases.deploys.models import Run, Step
 from releases.deploys.persons import may_approve, may_break
 from releases.deploys.risks import Risk, risks_of, touched
@@ -30,6 +31,8 @@ from .deploy_words import ShownRun, ShownStep, ShownVoice, name_of
 OPEN_LINES = 40
 """A file with at most so many changed lines is shown open, when it is the first."""
 PATCH_LINES = 300
+WRITERS = 3
+"""Names of those who wrote it."""
 _TONES = {"ok": ("ok", "circle-check"), "look": ("warn", "triangle-alert"), "bad": ("bad", "octagon-x")}
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
@@ -253,6 +256,21 @@ class ApprovalPage:
         if not self.waits:
             return ""
         return may_approve(self.run, self.person)
+
+    @cached_property
+    def kept_out(self) -> str:
+        """Who cannot approve it because it is their own work, for somebody who can."""
+        if not self.may_decide:
+            return ""
+        makers = makers_of([self.run])[self.run.pk]
+        writers = list(dict.fromkeys(name for writer in makers.writers if (name := writer["author_name"])))
+        shown = [words.visible(name) for name in writers[:WRITERS]]
+        if len(writers) > WRITERS:
+            shown.append(words.plural(len(writers) - WRITERS, "other"))
+        said = [f"{' and '.join([', '.join(shown[:-1]), shown[-1]] if shown[1:] else shown)} wrote it"] if shown else []
+        if self.run.asked_by is not None:
+            said.append(f"{name_of(self.run.asked_by)} asked for it")
+        return f"{' and '.join(said)}; who did cannot approve it." if said else ""
 
     @property
     def may_decide(self) -> bool:

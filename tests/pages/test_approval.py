@@ -42,6 +42,7 @@ def form(run: Run, says: str = "approve", comment: str = "") -> dict[str, str]:
 
 def test_it_shows_what_changes_and_why_it_is_safe(shop: Shop) -> None:
     run = shop.request()
+    assert run.build is not None
     make_step(run.build, "critical tests", "check", state="done", facts={"passed": "186"})
     words = main_words(as_(shop.person()).get(url(run)))
     for part in (
@@ -135,6 +136,7 @@ def test_the_author_is_refused(shop: Shop) -> None:
     answer = as_(mira).post(url(run), form(run))
     assert answer.status_code == 403
     assert not Approval.objects.exists()
+    assert "Mira wrote it" in main_words(as_(shop.person()).get(url(run)))
 
 
 def test_strangers_and_visitors_learn_nothing(shop: Shop) -> None:
@@ -239,6 +241,7 @@ def test_without_the_mirror_it_says_what_it_cannot_tell(shop: Shop, settings: An
 @pytest.mark.parametrize("more", [0, 12])
 def test_the_number_of_queries_does_not_grow(shop: Shop, more: int, django_assert_max_num_queries: Any) -> None:
     run = shop.request()
+    assert run.build is not None
     for number in range(more):
         make_step(run.build, f"check {number}", "check", state="done", started_at=timezone.now())
     client = as_(shop.person())
