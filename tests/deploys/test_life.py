@@ -14,6 +14,7 @@ from releases.deploys.selectors import lane_of
 from releases.deploys.spec import StepKind, StepSpec, Trigger
 from releases.hotfixes.models import Hotfix
 from releases.ledger.models import Event
+from releases.tasks import sweep_now
 from tests.factories import make_environment, make_user
 
 from .shop import Shop, again, carried, events_of, make_shop, states
@@ -283,3 +284,15 @@ def reached(ticket: Hotfix, *keys: str) -> dict[str, str]:
     ticket.refresh_from_db()
     wanted = keys or ("tests", "build", "staging", "approval")
     return {stage["key"]: stage["state"] for stage in ticket.stages if stage["key"] in wanted}
+
+
+def test_the_sweep_lets_go_of_what_waits_for_a_former_pipeline(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path, "staging", approvals=1)
+    built(shop)
+    run = Run.objects.get(kind="deploy")
+    sweep_now()
+    assert again(run).state == "asked"
+    shop.pipeline(*shop.steps()[:3])
+    sweep_now()
+    assert again(run).state == "void"
+    assert "pipeline was changed" in again(run).error_text
