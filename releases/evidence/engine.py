@@ -95,7 +95,7 @@ class Engine:
             verdict = judge_fix([commits[sha] for sha in group], target, squashed.get(number, ()))
             verdicts.append(judging.dated(verdict))
         if self.store is not None:
-            self.store.keep_judgement(self._key(target), snapshot_of(judging).as_data)
+            self.store.keep_judgement(self._key(target), lambda: snapshot_of(judging).as_data())
         return verdicts
 
     def _observed(self, shas: Sequence[str], target: str) -> Judging:

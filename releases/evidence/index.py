@@ -34,10 +34,19 @@ class Index:
         self.history = history
         self.store = store
         self.members = members
+        self._by_path: dict[str, list[str]] = {}
 
     def sharing(self, keys: Iterable[int]) -> dict[int, list[str]]:
         """Known commits (of any branch) by these keys."""
         return self.store.sharing(keys)
+
+    def by_path(self, paths: Iterable[str]) -> dict[str, list[str]]:
+        """Known commits that touch these paths; what was asked before is not looked up again."""
+        wanted = list(dict.fromkeys(paths))
+        new = {path: key(PATH, path) for path in wanted if path not in self._by_path}
+        found = self.sharing(new.values())
+        self._by_path.update((path, found.get(at, [])) for path, at in new.items())
+        return {path: self._by_path[path] for path in wanted}
 
     def facts(self, shas: Iterable[str]) -> list[Facts]:
         """Facts of these commits; those that cannot be read are left out."""
@@ -55,9 +64,8 @@ class Index:
 
     def touching(self, paths: Iterable[str], most: int) -> dict[str, list[str]]:
         """Members by path, without the paths that more than `most` of them touch."""
-        keys = {path: key(PATH, path) for path in dict.fromkeys(paths)}
-        found = self.sharing(keys.values())
-        inside = {path: [sha for sha in found.get(at, ()) if sha in self.members] for path, at in keys.items()}
+        found = self.by_path(paths)
+        inside = {path: [sha for sha in shas if sha in self.members] for path, shas in found.items()}
         return {path: shas for path, shas in inside.items() if 0 < len(shas) <= most}
 
     def named_around(self, commits: Iterable[Facts]) -> set[str]:

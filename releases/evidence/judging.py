@@ -244,8 +244,7 @@ class Judging:
 
     def dated(self, verdict: FixVerdict) -> FixVerdict:
         """The verdict with the time at which the target got the fix."""
-        if not verdict.settled:
-            return verdict
-        dates = (self.date(sha) for part in verdict.commits for sha in part.counterparts)
-        times = [date for date in dates if date is not None]
-        return replace(verdict, settled_at=max(times)) if times else verdict
+        if verdict.settled:
+            dates = (self.date(sha) for part in verdict.commits for sha in part.counterparts)
+            verdict.settled_at = max((date for date in dates if date is not None), default=None)
+        return verdict

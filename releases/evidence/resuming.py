@@ -15,7 +15,7 @@ from .facts import Facts
 from .history import History
 from .index import Index, IndexedPool, like
 from .judging import Judging
-from .keys import HEADER, PATH, hand_keys, key
+from .keys import HEADER, hand_keys, key
 from .observe import BLANKS
 from .rules import HALF, Observed
 from .snapshot import Snapshot
@@ -126,7 +126,7 @@ class Resuming(Judging):
         asked = [sha for sha in self.shas if sha in again]
         for sha in asked:
             self.observed[sha] = Observed(sha)
-        self.index.facts([*asked, *(sha for sha in self.lacking if sha not in self.snapshot.observed)])
+        self.index.facts(asked)
         candidates = [facts for sha in asked if (facts := self._readable(sha)) is not None]
         linked = set() if self.masked else self.index.named_around(candidates)
         self._linked = linked
@@ -143,7 +143,7 @@ class Resuming(Judging):
     def _near(self, fresh: Sequence[Facts], old: Collection[str]) -> set[str]:
         """Commits in question that touch a path which the push touches, too."""
         paths = {path for facts in fresh if not facts.wide for path in facts.paths}
-        found = self.index.sharing(key(PATH, path) for path in paths)
+        found = self.index.by_path(paths)
         near = {sha for shas in found.values() for sha in shas if sha in old}
         return near | {sha for sha in old if not paths.isdisjoint(self.observed[sha].paths)}
 

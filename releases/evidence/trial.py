@@ -17,7 +17,7 @@ from pathlib import Path
 
 from releases.git import loose, runner
 from releases.git.commits import MADE_UP, commit_object
-from releases.git.errors import GitError
+from releases.git.errors import GitError, TimedOut
 from releases.git.hunks import ConflictHunk, conflict_hunks
 from releases.git.merging import Outcome, merges, unread
 
@@ -69,6 +69,9 @@ class Trial:
     def paths(self) -> tuple[str, ...]:
         """Conflicting paths, each once, in git's order."""
         return tuple(dict.fromkeys(conflict.path for conflict in self.conflicts))
+
+
+_LATE = Trial(error="the time for trial picks did not suffice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,10 @@ class _Bench:
 
     def try_all(self, picks: Sequence[Pick]) -> list[Trial]:
         """The first steps of all picks together, then the second steps of those still clean, and so on."""
-        self._look_up({sha for pick in picks for sha in _named_in(pick)})
+        try:
+            self._look_up({sha for pick in picks for sha in _named_in(pick)})
+        except TimedOut:
+            return [_LATE] * len(picks)
         results = [self._start(pick) for pick in picks]
         for depth in range(max(len(pick.steps) for pick in picks)):
             pairs: dict[int, tuple[str, str]] = {}
@@ -190,8 +196,7 @@ class _Bench:
                 if self._left() <= 0.05:
                     break
                 results.append(Trial(error=said or "git could not try this pick"))
-        late = Trial(error="the time for trial picks did not suffice")
-        return results + [late] * (len(pairs) - len(results))
+        return results + [_LATE] * (len(pairs) - len(results))
 
     def _run(self, pairs: list[tuple[str, str]], results: list[Trial], timeout: float) -> str:
         """One git; appends to the results as they come and returns what git said when it ended early.

@@ -72,7 +72,7 @@ class Evidence(StrEnum):
     EMPTY = "empty"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CommitVerdict:
     """The answer for one commit of a fix in one target."""
 
@@ -120,7 +120,7 @@ class Preview:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FixVerdict:
     """The answer for one fix in one target."""
 
@@ -149,7 +149,7 @@ class FixVerdict:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FixCommit:
     """A commit of a fix, as people name it."""
 

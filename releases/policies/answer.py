@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -283,9 +283,9 @@ class _Answer:
         )
 
     def _with_lag(self, verdict: FixVerdict, live_since: int | None) -> FixVerdict:
-        if not verdict.settled or verdict.settled_at is None:
-            return verdict
-        return replace(verdict, lag_seconds=lag(live_since, verdict.settled_at))
+        if verdict.settled:
+            verdict.lag_seconds = lag(live_since, verdict.settled_at)
+        return verdict
 
     def _ticket_pattern(self, messages: Iterable[Message]) -> str:
         usual = self.policy.ticket_pattern
