@@ -13,6 +13,7 @@ from hotfixdash.accounts.models import User
 from releases.evidence.verdicts import Code
 from releases.hotfixes.models import Hotfix
 from releases.hotfixes.stages import Stage, StageKey, StageState
+from releases.ledger.services import event_write
 from releases.projects.models import Project
 from tests.factories import make_fix, make_project, make_target, make_user, make_verdict
 from tests.plugins.real import Broker, Pages, Site
@@ -85,3 +86,27 @@ def test_buttons_of_the_next_step_are_equally_wide_on_a_phone(
     assert buttons.count() >= 3
     widths = {round(box["width"]) for button in buttons.all() if (box := button.bounding_box())}
     assert len(widths) == 1, widths
+
+
+def test_long_titles_and_keys_keep_the_layout_on_phones(
+    open_page: Pages, site: Site, person: User, project: Project
+) -> None:
+    found = make_hotfix(project)
+    key = "TICKET-" + "9" * 70
+    branch = f"hotfix/{key}"
+    Hotfix.objects.filter(pk=found.pk).update(
+        key=key, title="Ü" + "averylongword" * 15, branch=branch, tag="v" + "1" * 80
+    )
+    event_write("hotfix.opened", project_id=project.pk, subject=f"hotfix:{key}", why=f"{key} was opened.")
+    addresses = [
+        "/", "/projects/shop/", "/hotfixes/", "/projects/shop/hotfixes/", f"/projects/shop/hotfixes/{key}/",
+        f"/projects/shop/hotfix/timeline/{key}/", f"/projects/shop/hotfix/edit/{key}/",
+    ]  # fmt: skip
+    for width in (390, 320):
+        page = open_page(site.url, person, width=width, height=844)
+        for address in addresses:
+            answer = page.goto(address)
+            assert answer is not None
+            assert answer.status == 200, address
+            over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert over <= 0, (width, address, over)
