@@ -270,7 +270,7 @@ class ApprovalPage:
         said = [f"{' and '.join([', '.join(shown[:-1]), shown[-1]] if shown[1:] else shown)} wrote it"] if shown else []
         if self.run.asked_by is not None:
             said.append(f"{name_of(self.run.asked_by)} asked for it")
-        return f"{' and '.join(said)}; who did cannot approve it." if said else ""
+        return f"{', '.join(said)}; they cannot approve it." if said else ""
 
     @property
     def may_decide(self) -> bool:
