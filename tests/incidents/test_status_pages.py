@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from incidents.response.components import maintenance_plan
 from incidents.response.errors import IncidentError
-from incidents.response.models import Health, Impact, Incident
+from incidents.response.models import Health, Impact, Incident, Update
 from incidents.response.services import incident_declare, incident_link, incident_say, update_correct
 from incidents.status import copies as room
 from incidents.status.content import content_of
@@ -145,7 +145,8 @@ def test_planned_work_is_announced_and_told_while_it_lasts(page: StatusPage, pro
 
 def test_json_feed_and_badge(page: StatusPage, project: Project) -> None:
     incident = incident_declare(project, "Cards <fail> & more", hurt={cards(project): Health.DOWN})
-    incident_say(incident, "We look into it.\x00\x08 \u202eabc", state="identified")
+    update = incident_say(incident, "We look into it.", state="identified")
+    Update.objects.filter(pk=update.pk).update(text="We look into it.\x08\x1b \u202eabc")
     content = content_of(page)
     data = json.loads(as_json(content))
     assert (data["state"], data["incidents"][0]["id"]) == ("down", incident.key)
