@@ -88,7 +88,8 @@ class Patches:
 
     def _smallest(self, one: Facts, other: Facts) -> tuple[str, ...]:
         """Old and new blob of one commit and of the other, for the path where they are smallest; none for giants."""
-        least, found = WEIGHED, ()
+        least = WEIGHED
+        found: tuple[str, ...] = ()
         for (old, new), (was, now) in zip(one.blobs, other.blobs, strict=False):
             blobs = (old, new, was, now)
             size = sum(self.sizes.get(blob, WEIGHED) for blob in blobs if blob.strip("0"))
