@@ -34,7 +34,7 @@ def debts_observe(project: Project, hotfixes: Sequence[Hotfix], ground: Ground, 
     if not reverting:
         return
     for hotfix in reverting:
-        _new_by_operation(hotfix)
+        _new_by_operation(hotfix, sight)
         if hotfix.way == Hotfix.Way.REVERT and not hotfix.is_closed:
             _new_by_hand(hotfix, ground, sight)
         for debt in Debt.objects.filter(hotfix=hotfix, settled_at=None):
@@ -43,14 +43,14 @@ def debts_observe(project: Project, hotfixes: Sequence[Hotfix], ground: Ground, 
         hotfix._prefetched_objects_cache.pop("debts", None)  # type: ignore[attr-defined]
 
 
-def _new_by_operation(hotfix: Hotfix) -> None:
+def _new_by_operation(hotfix: Hotfix, sight: Sight) -> None:
     done = Operation.objects.filter(
         project=hotfix.project_id, subject=f"hotfix:{hotfix.key}", kind=Operation.Kind.REVERT,
         state=Operation.State.DONE,
     )  # fmt: skip
     for operation in done.order_by("pk"):
         commits = [str(sha) for sha in operation.params.get("commits", [])]
-        _add(hotfix, str(operation.params.get("branch", "")), commits, str(operation.outcome.get("says", "")))
+        _add(hotfix, str(operation.params.get("branch", "")), commits, _named(commits, sight))
 
 
 def _new_by_hand(hotfix: Hotfix, ground: Ground, sight: Sight) -> None:
@@ -67,7 +67,15 @@ def _new_by_hand(hotfix: Hotfix, ground: Ground, sight: Sight) -> None:
         undone = list(dict.fromkeys(named.values()))
         # A revert of a revert brings something back; only what undoes a change of its own is a debt.
         if undone and not subject.startswith(('Revert "Revert', "Reapply ")):
-            _add(hotfix, target.branch, undone, subject)
+            _add(hotfix, target.branch, undone, _named(undone, sight) or subject)
+
+
+def _named(commits: Sequence[str], sight: Sight) -> str:
+    """What was undone, by the subjects of its commits; empty when git cannot tell."""
+    known = sight.history.commits(commits)
+    names = [f"“{known[sha].subject[:120]}”" for sha in commits if sha in known]
+    more = [f"{len(names) - 2} more"] if len(names) > 2 else []
+    return " and ".join([*names[:2], *more])
 
 
 def _add(hotfix: Hotfix, branch: str, commits: list[str], subject: str) -> None:

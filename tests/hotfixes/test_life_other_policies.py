@@ -81,6 +81,7 @@ def test_revert_ship_and_reapply(trunk: Repo) -> None:
     look(project)
     debt = Debt.objects.get()
     assert (debt.branch, debt.undone, debt.reverted_by, debt.settled_at) == ("main", [half], undone, None)
+    assert debt.subject == f"“{trunk.git('log', '-1', '--format=%s', half)}”"
     assert stage(hotfix, "merge-back").detail == "re-apply owed"
     assert hotfix.owed_count == 1
     trunk.branch(BRANCH, "main")
