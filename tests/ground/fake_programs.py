@@ -56,6 +56,9 @@ def chosen(kind: str, log: str, setup: Setup) -> list[Program]:
         return [Program("stubborn", lambda: script(STUBBORN), stop_rank=1, grace_seconds=60.0), web]
     if kind == "slow":
         return [Program("slow", lambda: script(STUBBORN), stop_rank=1, grace_seconds=0.5), web]
+    if kind == "later":
+        wanted = Path(log).with_name("wanted").exists
+        return [Program("later", lambda: script(OBEDIENT, "later", log), stop_rank=1, needed=wanted), web]
     if kind == "parent":
         return [Program("parent", lambda: script(PARENT), stop_rank=1), web]
     if kind == "failing":

@@ -77,6 +77,17 @@ def test_program_that_dies_is_named_and_started_again(start: Start, tmp_path: Pa
     serving.wait_for(lambda: (tmp_path / "log").read_text().count("middle started") == 2)
 
 
+def test_a_program_starts_only_once_it_is_needed(start: Start, tmp_path: Path) -> None:
+    serving = start("later")
+    time.sleep(0.5)
+    assert not (tmp_path / "log").exists()
+    (tmp_path / "wanted").touch()
+    serving.wait_for_words("hello from later")
+    serving.signal()
+    assert serving.stopped() == 0
+    assert (tmp_path / "log").read_text().splitlines() == ["later started", "later stopped"]
+
+
 def test_what_a_dead_program_started_goes_with_it(start: Start) -> None:
     serving = start("parent")
     child = serving.wait_for(lambda: next((p for p, line in serving.processes().items() if line == "sleep 600"), 0))
