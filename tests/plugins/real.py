@@ -139,7 +139,8 @@ class Worker(Process):
     def command(self) -> list[str]:
         return [
             sys.executable, "-W", "ignore", "-m", "celery", "--quiet", "-A", "hotfixdash", "worker",
-            "-Q", "default,git,deploy", "-c", "2", "-l", "info", "--without-gossip", "--without-mingle", "--without-heartbeat",
+            "-Q", "default,git,deploy", "-c", "2", "-l", "info", "--without-gossip", "--without-mingle",
+            "--without-heartbeat",
         ]  # fmt: skip
 
     def is_ready(self) -> bool:
