@@ -33,7 +33,7 @@ from django.http import HttpRequest
 from django.http.cookie import parse_cookie
 from redis.exceptions import RedisError
 
-from releases.live import CHANNEL, OVERVIEW, RECENT_KEY, VERSION_KEY, project_topic, run_topic
+from releases.live import CHANNEL, OVERVIEW, RECENT_KEY, VERSION_KEY, WAITING, project_topic, run_topic
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -48,7 +48,7 @@ RECHECK = 30.0
 MOST_TOPICS = 50
 MOST_CLIENTS = 12_000
 MOST_PER_SESSION = 40
-_TOPIC = re.compile(r"(overview|(?:project|run):[1-9][0-9]{0,17})(?:@([0-9]{1,18}))?", re.ASCII)
+_TOPIC = re.compile(r"(overview|waiting|(?:project|run):[1-9][0-9]{0,17})(?:@([0-9]{1,18}))?", re.ASCII)
 
 
 @dataclass(eq=False, slots=True)
@@ -327,6 +327,8 @@ def topics_allowed(session_key: str, topics: tuple[str, ...]) -> set[str]:
             allowed |= {run_topic(pk) for pk in seen.values_list("pk", flat=True)}
         if OVERVIEW in topics and (user.is_authenticated or visible.exists()):
             allowed.add(OVERVIEW)
+        if WAITING in topics and user.is_authenticated:
+            allowed.add(WAITING)
         return allowed
     finally:
         close_old_connections()

@@ -27,6 +27,8 @@ CHANNEL = "hotfixdash:live"
 VERSION_KEY = "hotfixdash:version:"
 OVERVIEW = "overview"
 """The topic of everything that spans projects."""
+WAITING = "waiting"
+"""The topic of what waits for people anywhere, and of broken glass: the bell and the notice on every page."""
 
 RECENT_KEY = "hotfixdash:recent:"
 """Stands for ten seconds after a change: a page drawn just before it, and connected just after, is told."""

@@ -34,6 +34,9 @@ _NOT_TAKEN = (State.REJECTED, State.VOID, State.EXPIRED, State.CANCELLED)
 LOOKED_BACK = timedelta(days=2)
 """Tickets that nobody brought in line with the ledger for so long will be by the next fetch."""
 
+_WORKING = (Run.State.RUNNING, Run.State.WATCHING, Run.State.DONE)
+"""States in which a run waits for nobody."""
+
 
 def tell(
     run: Run, kind: str, why: str, *, actor: Any = None, by: str = "", old: str = "", new: str = "",
@@ -69,7 +72,9 @@ def follow(run: Run) -> None:
 
 def publish(run: Run) -> None:
     """Move the pages that show this run on, when the transaction commits."""
-    live.publish(live.project_topic(run.project_id), live.run_topic(run.pk), live.OVERVIEW)
+    topics = [live.project_topic(run.project_id), live.run_topic(run.pk), live.OVERVIEW]
+    # What only a worker moves on is no news for the bell on everybody's pages.
+    live.publish(*topics, *([] if run.state in _WORKING and run.glass_by_id is None else [live.WAITING]))
 
 
 def stage_tell(run: Run, tag: str, key: StageKey, state: StageState, detail: str) -> None:

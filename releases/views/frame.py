@@ -175,6 +175,7 @@ class Frame:
         if self.request is None or not self.request.user.is_authenticated:
             return SafeString("")
         topic = live.project_topic(self.project.pk) if self.project else live.OVERVIEW
+        topic = f"{topic} {live.WAITING}"
         asked = urlencode({"project": self.project.slug if self.project else "", "tab": self.context.get("tab") or ""})
         return format_html(
             'data-live="{}" hx-get="{}?{}" hx-trigger="live" hx-swap="morph:innerHTML"',

@@ -15,10 +15,12 @@ from playwright.sync_api import Page, expect
 
 from hotfixdash.accounts.models import User
 from releases import live
+from releases.deploys.approving import break_glass
+from releases.deploys.following import follow
 from releases.deploys.models import Approval, FollowUp, Run, Step
 from releases.projects.services.mirrors import mirror_folder
 from tests.deploys.asking import Shop, make_shop
-from tests.factories import make_lines, make_step, make_user
+from tests.factories import make_lines, make_project, make_step, make_user
 from tests.plugins.real import Broker, Pages, Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -126,6 +128,21 @@ def test_an_address_leads_to_its_line(open_page: Pages, site: Site, manager: Use
     page.get_by_role("link", name="Line 2345", exact=True).click()
     expect(page.locator("#L2345 .m")).to_have_text("line 2345")
     expect(page.locator("#L2345")).to_be_in_viewport()
+
+
+def test_the_bell_of_a_page_about_another_project_counts_at_once(
+    open_page: Pages, site: Site, shop: Shop, manager: User
+) -> None:
+    other = make_project("other", visibility="signed-in")
+    page = opened(open_page, site, manager)
+    with page.expect_response(lambda answer: "/events" in answer.url):
+        page.goto(f"/projects/{other.slug}/releases/")
+    page.wait_for_timeout(500)
+    follow(shop.request())
+    expect(page.get_by_role("link", name="1 thing waits for you")).to_be_visible(timeout=SLACK * 1000)
+    boss = make_user("boss", "administrator", all_projects=True)
+    break_glass(Run.objects.get(state="asked"), boss, "Payments are down for everybody.")
+    expect(page.get_by_text("boss broke the glass")).to_be_visible(timeout=SLACK * 1000)
 
 
 def test_one_thumb_approves_on_a_phone(open_page: Pages, site: Site, shop: Shop, manager: User) -> None:
