@@ -13,6 +13,7 @@ from . import links, words
 from .offers import Offer
 
 MANAGER = "It takes a release manager."
+_NOT_BEGUN = (Run.State.REJECTED, Run.State.VOID, Run.State.EXPIRED, Run.State.CANCELLED)
 _RETRY = (Run.State.LOST, Run.State.FAILED, Run.State.ABORTED)
 
 
@@ -52,6 +53,9 @@ def run_offers(
         add("abort", "Abort", why or gone)
     if run.state == Run.State.QUEUED:
         add("move", "Move in the queue", why)
+    if run.state in _NOT_BEGUN and run.kind == Run.Kind.DEPLOY and run.environment is not None and Act.SHIP in acts:
+        url = links.environment_act(run.project.slug, "deploy", run.environment.name, tag=run.tag)
+        found.append(Offer("deploy", "Ask again", url))
     if run.state in (Run.State.ASKED, Run.State.QUEUED):
         own = manager or (Act.SHIP in acts and run.asked_by_id == person.pk)
         add("cancel", "Take it back", "" if own else "Who asked for it, or a release manager, takes it back.")

@@ -16,7 +16,7 @@ STATES: dict[str, tuple[str, str]] = {
     "asked": ("you", "user"), "queued": ("idle", "clock"), "running": ("run", "loader"), "paused": ("you", "user"),
     "lost": ("warn", "wifi-off"), "watching": ("run", "activity"), "done": ("ok", "circle-check"),
     "failed": ("bad", "circle-x"), "aborted": ("warn", "octagon-x"), "abandoned": ("idle", "circle-pause"),
-    "rejected": ("bad", "circle-x"), "void": ("warn", "circle-dashed"), "expired": ("idle", "clock"),
+    "rejected": ("bad", "circle-x"), "void": ("warn", "circle-alert"), "expired": ("idle", "clock"),
     "cancelled": ("idle", "minus"),
 }  # fmt: skip
 """Tone and icon of each state of a run."""

@@ -253,6 +253,13 @@ def test_the_number_of_queries_does_not_grow(
         client.get(url(run))
 
 
+def test_what_never_began_can_be_asked_for_again(place: Environment) -> None:
+    run = make_shipment(place, state="void", error_text="The tag v1.0.1 was moved.")
+    again = 'href="/projects/shop/environments/production/deploy/?tag=v1.0.1"'
+    assert again in as_(person(place, "engineer")).get(url(run)).content.decode()
+    assert again not in as_(person(place, "viewer")).get(url(run)).content.decode()
+
+
 def test_many_who_look_at_the_same_part_share_it(
     place: Environment, broker: Any, django_assert_max_num_queries: Any
 ) -> None:
