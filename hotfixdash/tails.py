@@ -42,6 +42,7 @@ class Tail:
 
     total: int = 0
     read_at: float = -1.0
+    """When the last look at its rows began."""
     rows: OrderedDict[int, str] = field(default_factory=OrderedDict)
     """Number → list item, of the last lines only."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -78,10 +79,14 @@ class Tails:
         self.runs.move_to_end(run_pk)
         while len(self.runs) > MOST_RUNS:
             self.runs.popitem(last=False)
+        asked_at = self.loop.time()
         async with tail.lock:
-            if self.loop.time() - tail.read_at >= PAUSE:
-                await self.loop.run_in_executor(self.work, read, run_pk, tail)
+            # Only rows that were read after the question count: what it was told of must be among them. Whoever asks in
+            # the meantime waits for the same look.
+            if tail.read_at < asked_at:
+                await asyncio.sleep(max(0.0, tail.read_at + PAUSE - self.loop.time()))
                 tail.read_at = self.loop.time()
+                await self.loop.run_in_executor(self.work, read, run_pk, tail)
             first = max(after + 1, tail.total - FRESH + 1)
             shown = (tail.rows.get(number, "") for number in range(first, tail.total + 1))
             return tail.total, gap(slug, run_pk, after, first) + "".join(shown)

@@ -25,11 +25,12 @@
     its.busy = true;
     its.again = false;
     its.next = now + PAUSE;
-    ask(log).catch(() => {}).then(() => { its.busy = false; if (its.again) more(log); });
+    ask(log).catch(() => { setTimeout(() => more(log), 3000); }).then(() => { its.busy = false; if (its.again) more(log); });
   };
 
   const ask = async (log) => {
     const answer = await fetch(log.dataset.log + "?after=" + log.dataset.last, { headers: { "HX-Request": "true" } });
+    if (answer.status >= 500) throw new Error("not now");
     if (answer.status !== 200 || answer.redirected) return;
     const last = answer.headers.get("X-Log-Last"), html = await answer.text();
     if (!last || Number(last) <= Number(log.dataset.last)) return;

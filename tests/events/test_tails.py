@@ -52,8 +52,7 @@ def test_lines_are_told_once_and_by_number(site: Site, run: Run) -> None:
     assert '<span class="lc-r">three</span>' in body
     assert ask(site, run, 3, session) == (204, "3", "")
     make_lines(run, "four")
-    until_told = [ask(site, run, 3, session) for _ in range(20)]
-    assert "four" in until_told[-1][2]
+    assert "four" in ask(site, run, 3, session)[2], "who asks after a line was written is told of it"
 
 
 def test_a_flood_is_told_by_its_end(site: Site, run: Run) -> None:
@@ -61,8 +60,7 @@ def test_a_flood_is_told_by_its_end(site: Site, run: Run) -> None:
     make_lines(run, "one")
     assert ask(site, run, 0, session)[0] == 200
     make_lines(run, *(f"line {number}" for number in range(2, 3001)))
-    answers = [ask(site, run, 1, session) for _ in range(20)]
-    status, last, body = answers[-1]
+    status, last, body = ask(site, run, 1, session)
     assert (status, last) == (200, "3000")
     assert body.count("<li id=") == 500
     assert "2,499 lines in between" in body

@@ -88,6 +88,6 @@ def test_an_empty_search_explains_itself(client: Client, shop: Project) -> None:
 def test_long_lists_are_cut_and_say_so(client: Client, shop: Project, django_assert_max_num_queries: Any) -> None:
     for number in range(30):
         make_fix(shop, f"Repair {number}")
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         body = found(client, "Repair")
     assert ">25+<" in body
