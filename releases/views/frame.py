@@ -21,8 +21,9 @@ from releases.projects.models import Project
 from . import links, waiting, words
 from .access import get_project, may
 from .icons import icon
+from .tabs import OF_OTHERS
 
-REST = ("releases", "projects")
+REST = ("incidents", "releases", "projects")
 """Tabs for which the bar of a phone has no room."""
 SWITCHER = 12
 """Projects offered in the header; the others are on the projects page."""
@@ -161,6 +162,7 @@ class Frame:
             ("overview", "Overview", "layout-dashboard", base, 0),
             ("matrix", "Merge-back", "git-merge", f"{base}merge-back/", self.owed),
             ("hotfixes", "Hotfixes", "git-branch", f"{base}hotfixes/", self.hotfixes),
+            *((key, label, name, f"{base}{path}", 0) for key, label, name, path in OF_OTHERS),
             ("deploys", "Deploys", "rocket", f"{base}deploys/", 0),
             ("releases", "Releases", "tag", f"{base}releases/", 0),
             ("projects", "Projects", "list", address("releases:projects"), 0),

@@ -1,0 +1,4 @@
+"""Tabs that other apps add as they start; this app knows none of them. Every command loads this: it imports nothing."""
+
+OF_OTHERS: list[tuple[str, str, str, str]] = []
+"""Key, label, icon and path; the pages exist below a project and for all of them."""
