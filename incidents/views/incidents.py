@@ -65,7 +65,8 @@ def _list(request: HttpRequest, project: Project | None, topics: str) -> HttpRes
         ],
         "earlier": links.incidents(slug, show=show, page=str(page.number - 1)) if page.has_previous() else "",
         "later": links.incidents(slug, show=show, page=str(page.number + 1)) if page.has_next() else "",
-        "declare_url": links.declare(slug), "may_declare": may(request, Act.HOTFIX), "may_manage": may(request, Act.MANAGE),
+        "declare_url": links.declare(slug), "may_declare": may(request, Act.HOTFIX),
+        "may_manage": may(request, Act.MANAGE),
     }  # fmt: skip
     part = request.headers.get("HX-Target") == "incidents"
     response = render(request, "incidents/_incidents.html" if part else "incidents/incidents.html", context)
