@@ -3,7 +3,8 @@
 `--require broker,browser` names the kinds that must have run, without a skip. ALLOW_SKIP=1 turns the failure
 into a warning. On SQLite, tests marked `postgres` are left out. With TEST_DATABASE=postgres every test that uses the
 database runs and counts as one; those that need no database, or a browser, are left to the run on SQLite, and so are
-the long ones that are not marked `postgres` themselves: what they kill does not depend on which database it was.
+the long ones that are not marked `postgres` themselves: what they kill does not depend on which database it was. Pages
+only read: they run on PostgreSQL with `--long` (`make test-full`), and on SQLite always.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             or item.get_closest_marker("browser")
             or (item.get_closest_marker("long") and not item.get_closest_marker("postgres"))
         )
-        (left if needs_postgres or needs_time or same_as_on_sqlite else kept).append(item)
+        only_reads = ON_POSTGRES and not config.getoption("--long") and item.nodeid.startswith("tests/pages/")
+        (left if needs_postgres or needs_time or same_as_on_sqlite or only_reads else kept).append(item)
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = kept
