@@ -226,10 +226,11 @@ def tabs(request: HttpRequest) -> HttpResponse:
     if slug:
         context["project"] = get_project(request, slug)
     frame = Frame(context, fresh=True)
-    parts = [("tabs-m", frame.bottom), ("glass", frame.glass)]
+    parts = [("tabs-m", "bn-t", frame.bottom), ("glass", "", frame.glass)]
     if request.user.is_authenticated:
-        parts.append(("bell", frame.bell))
-    beside = format_html_join("", '<div id="{}" hx-swap-oob="innerHTML">{}</div>', parts)
+        parts.append(("bell", "bell", frame.bell))
+    # Each element as a whole, as the page has it: with the morph extension "innerHTML" would nest it in itself.
+    beside = format_html_join("", '<div id="{}" class="{}" hx-swap-oob="morph">{}</div>', parts)
     return HttpResponse(format_html("{}{}", frame.tabs, beside))
 
 

@@ -163,7 +163,7 @@ def test_open_pages_ask_for_the_counts_in_their_tabs(filled: Client) -> None:
     assert (
         'href="/projects/shop/merge-back/" aria-current="page">Merge-back <span class="count count--owed">1<' in answer
     )
-    assert 'id="tabs-m" hx-swap-oob="innerHTML"' in answer
+    assert 'id="tabs-m" class="bn-t" hx-swap-oob="morph"' in answer
 
 
 def test_counts_of_a_project_are_for_those_who_see_it(filled: Client) -> None:

@@ -7,9 +7,10 @@ from itertools import pairwise
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from hotfixdash.accounts.models import User
+from releases import live
 from releases.evidence.verdicts import Code
 from releases.hotfixes.models import Hotfix
 from releases.hotfixes.stages import Stage, StageKey, StageState
@@ -110,3 +111,20 @@ def test_long_titles_and_keys_keep_the_layout_on_phones(
             assert answer.status == 200, address
             over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert over <= 0, (width, address, over)
+
+
+def test_the_bar_of_a_phone_stays_one_row_when_its_counts_change(
+    open_page: Pages, site: Site, person: User, project: Project
+) -> None:
+    make_hotfix(project)
+    page = open_page(site.url, person, width=390, height=844)
+    page.goto("/projects/shop/hotfixes/")
+    expect(page.locator("#tabs-m .count").last).to_have_text("1")
+    before = page.locator("nav.bottom-nav").bounding_box()
+    for number in (2, 3):
+        Hotfix.objects.create(project=project, key=f"TICKET-{number}0", title="Another", stages=[])
+        live.publish_now(live.project_topic(project.pk), live.OVERVIEW)
+        expect(page.locator("#tabs-m .count").last).to_have_text(str(number))
+    assert page.locator("nav.bottom-nav").bounding_box() == before
+    for part in ("tabs-m", "bell", "glass"):
+        assert page.locator(f"#{part}").count() == 1, part
