@@ -96,7 +96,8 @@ def _targets(found: Tie, ground: Ground) -> list[TargetFact]:
             facts.append(_target(target.branch, verdicts, _seconds(due)))
         elif f"{HEADS}{target.branch}" in found.holders:
             facts.append(TargetFact(target.branch, "merged", settled=True, owed=False))
-        elif found.fixes:
+        elif found.fixes and not ground.is_production(f"{HEADS}{target.branch}"):
+            # A line of production that was not asked about is the fix's own line, or one older than it.
             facts.append(TargetFact(target.branch, "", settled=False, owed=False, due=_seconds(due)))
     return facts
 

@@ -124,3 +124,31 @@ def test_maintenance_lines(tmp_path: Path) -> None:
     look(project)
     hotfix.refresh_from_db()
     assert (hotfix.finished_at is not None, hotfix.tag) == (True, "v1.2.1")
+
+
+def test_a_fix_of_a_newer_line_waits_for_no_older_line(tmp_path: Path) -> None:
+    repo = make_repo(tmp_path)
+    repo.commit({"app.py": APP}, "Start")
+    for line in ("1.1", "1.2", "1.3"):
+        repo.commit({"new.py": f"new = '{line}'\n"}, f"Version {line}")
+        repo.branch(f"stable/{line}", "main")
+        repo.tag(f"v{line}.0", f"stable/{line}", message=line)
+    project = track(repo, PRESETS[Preset.MAINTENANCE])
+    hotfix = opened(project)
+    repo.branch(BRANCH, "v1.3.0")
+    fix = repo.commit({"app.py": app((3, MENDED))}, "[HOTFIX] TICKET-7: mend", branch=BRANCH)
+    look(project)
+    repo.merge(BRANCH, "stable/1.3")
+    repo.tag("v1.3.1", "stable/1.3", message="1.3.1")
+    look(project)
+    assert stage(hotfix, "merge-back").detail == "owed to main"
+    repo.pick(fix, "main", x=True)
+    look(project)
+    assert states(hotfix)["merge-back"] == "done"
+    repo.git("update-ref", "-d", f"refs/heads/{BRANCH}")
+    look(project)
+    repo.commit({"more.py": "more = 1\n"}, "Work goes on", branch="main")
+    look(project)
+    hotfix.refresh_from_db()
+    assert states(hotfix)["merge-back"] == "done"
+    assert hotfix.finished_at is not None
