@@ -111,6 +111,7 @@ def rollback_request(
         raise DeployRefused("nothing-before", f"Nothing that ran well in {environment.name} before is known.")
     if target.environment_id != environment.pk or not target.live_at:
         raise DeployRefused("nothing-before", f"{target.tag} has never run in {environment.name}.")
+    _must_not_be_bad(target)
     pipeline = _pipeline(environment.project)
     lane = bad.lane if bad else target.lane
     steps = PipelineSpec.from_data(pipeline.spec).rollback_steps(lane, environment.name)
@@ -158,6 +159,16 @@ def _rollback(
         release_mark_bad(bad.project, bad.tag, bad.commit, why, actor=actor, run=made)
     make_way(environment, made, actor)
     return made
+
+
+def _must_not_be_bad(target: Run) -> None:
+    """Going back needs no approval, so it is no way to ship what was taken back. Raises `DeployRefused`."""
+    mark = BadRelease.objects.filter(project=target.project_id, tag=target.tag, lifted_at=None).first()
+    if mark is not None:
+        raise DeployRefused(
+            "bad-release",
+            f"{target.tag} was taken back itself: {mark.why} Deploy it with a reason, or lift the mark first.",
+        )
 
 
 def _deployment(

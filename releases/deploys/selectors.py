@@ -106,13 +106,20 @@ def rollback_under_way(environment: Environment) -> Run | None:
 
 def rollback_target(environment: Environment, bad: Run | None) -> Run | None:
     """The run whose release is brought back when `bad` is taken back: the last verified one of another release."""
+    good = rollback_targets(environment, bad).filter(state=Run.State.DONE)
+    return good.filter(verified_at__isnull=False).first() or good.first()
+
+
+def rollback_targets(environment: Environment, bad: Run | None) -> QuerySet[Run]:
+    """What may be brought back when `bad` is taken back, the newest first.
+
+    It was live there, is of another release, and was not taken back itself.
+    """
     taken_back = BadRelease.objects.filter(project=environment.project_id, lifted_at=None).values("tag")
-    good = Run.objects.filter(environment=environment, state=Run.State.DONE, live_at__isnull=False)
-    good = good.exclude(tag__in=taken_back).select_related(*RELATED)
+    ran = Run.objects.filter(environment=environment, live_at__isnull=False).exclude(tag__in=taken_back)
     if bad is not None:
-        good = good.exclude(tag=bad.tag)
-    verified = good.filter(verified_at__isnull=False)
-    return verified.order_by("-live_at", "-pk").first() or good.order_by("-live_at", "-pk").first()
+        ran = ran.exclude(tag=bad.tag)
+    return ran.select_related(*RELATED).order_by("-live_at", "-pk")
 
 
 # --- runs ---------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from releases.deploys.errors import DeployRefused
 from releases.deploys.freezing import freeze_now
 from releases.deploys.gates import environment_lock, environment_unlock, lock_says, locked
 from releases.deploys.models import Environment, Run
-from releases.deploys.selectors import rollback_target
+from releases.deploys.selectors import rollback_target, rollback_targets, touched_last
 from releases.projects.models import Project, Release
 from releases.tasks import deploy_ask, environment_nudge, rollback_ask
 
@@ -124,16 +124,17 @@ def _asked_for(placed: Placed, run: Run, made: bool, more: str = "") -> Done:
 
 def _rollback(placed: Placed) -> Asked:
     place = placed.environment
-    before = rollback_target(place, place.live)
-    ran = Run.objects.filter(environment=place, live_at__isnull=False).exclude(pk=place.live_id or 0)
-    rows = list(ran.order_by("-live_at", "-pk")[:EARLIER])
+    bad = touched_last(place)
+    before = rollback_target(place, bad)
+    rows = list(rollback_targets(place, bad)[:EARLIER])
     if before is not None:
         rows = [before, *(row for row in rows if row.pk != before.pk)]
     if not rows:
         raise DeployRefused("nothing-before", f"Nothing that ran well in {place.name} before is known.")
     choices = [(row.pk, f"{words.visible(row.tag)}, live {words.clock(row.live_at)}") for row in rows]
     form = forms.RollbackForm(choices, placed.data, initial={"to": rows[0].pk})
-    now = f"{words.visible(place.live.tag)} runs there now. It" if place.live else "What runs there now"
+    how = "runs there now" if bad is not None and bad.pk == place.live_id else "was begun there last"
+    now = f"{words.visible(bad.tag)} {how}. It" if bad is not None else "What runs there now"
     question = placed.question(
         f"Roll {placed.name} back?", "Roll back", form, icon="undo-2", cautious=True,
         says=[f"{now} is marked as bad and not shipped again without a reason.",

@@ -11,9 +11,11 @@ from django.test import Client
 from django.utils import timezone
 
 from hotfixdash.accounts.models import User
+from releases.deploys.errors import DeployRefused
 from releases.deploys.models import BadRelease, Environment, Freeze, Run
+from releases.deploys.requesting import rollback_request
 from tests.deploys.asking import Shop, make_shop
-from tests.factories import make_environment, make_pipeline, make_project, make_shipment, make_user
+from tests.factories import make_environment, make_pipeline, make_project, make_shipment, make_step, make_user
 from tests.pages.hotfix_scene import main_words
 
 pytestmark = pytest.mark.django_db
@@ -175,6 +177,30 @@ def test_what_ran_before_is_brought_back_with_a_reason(shop: Shop) -> None:
     back = Run.objects.get(kind="rollback")
     assert (back.tag, back.why) == ("v1.0.0", "It loses money.")
     assert BadRelease.objects.filter(tag="v1.0.1", lifted_at=None).exists()
+
+
+def test_going_back_never_offers_what_was_taken_back(shop: Shop) -> None:
+    """It needs no approval: pressed twice it must not bring the bad release out again."""
+    bad = shop.runs("v1.0.1")
+    BadRelease.objects.create(project=shop.project, tag="v1.0.1", commit=bad.commit, why="It loses money.")
+    shop.runs("v1.0.0")
+    client = as_(shop.person())
+    answer = client.get(act(shop, "rollback"))
+    assert (answer.status_code, "v1.0.1" in main_words(answer)) == (409, False)
+    with pytest.raises(DeployRefused, match="was taken back itself: It loses money") as refused:
+        rollback_request(shop.place, actor=None, why="Again.", to=bad)
+    assert refused.value.code == "bad-release"
+
+
+def test_after_a_deployment_that_broke_off_what_still_runs_is_brought_back(shop: Shop) -> None:
+    broken = make_shipment(shop.place, "v1.0.1", state="failed", started_at=timezone.now())
+    make_step(broken, attempts=1, state="failed")
+    client = as_(shop.person())
+    page = main_words(client.get(f"/projects/{shop.project.slug}/deploys/{broken.pk}/"))
+    assert "Roll back to v1.0.0" in page
+    words = main_words(client.get(act(shop, "rollback")))
+    assert "v1.0.1 was begun there last. It is marked as bad" in words
+    assert "v1.0.0, live" in words
 
 
 def test_the_release_page_says_where_it_is_and_marks_it(shop: Shop) -> None:
