@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,9 +76,23 @@ class Dashboard:
             return False
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process runs them all: each that took one would start a dashboard of its own."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("e2e"))
+
+
 @pytest.fixture(scope="session")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    folder = tmp_path_factory.mktemp("dashboard")
+    """The one that tests share: they leave the demo's projects as they are, or make their own."""
+    with served(tmp_path_factory.mktemp("dashboard")) as running:
+        yield running
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Dashboard]:
+    """`manage.py serve` with its data below this folder, until the block ends."""
     port = free_port()
     kept = {
         name: value

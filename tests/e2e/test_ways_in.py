@@ -65,8 +65,15 @@ def evidence_pages(page: Page) -> list[str]:
     return [cell, *links]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize(
+    ("width", "theme"),
+    [
+        (1440, "light"),
+        (390, "dark"),
+        pytest.param(1440, "dark", marks=pytest.mark.long),
+        pytest.param(390, "light", marks=pytest.mark.long),
+    ],
+)
 def test_axe_finds_nothing_serious(visit: Visit, theme: str, width: int) -> None:
     visit.expect("404 (Not Found)")
     page = visit(who="admin", theme=theme, width=width)

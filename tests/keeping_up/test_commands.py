@@ -36,8 +36,7 @@ def run(*args: Any, **options: Any) -> str:
 
 
 @pytest.mark.django_db
-def test_add_and_fetch_without_any_server(repo: Repo, settings: Any, tmp_path: Path) -> None:
-    settings.REDIS_URL = f"unix://{tmp_path}/nobody.sock"
+def test_add_and_fetch_without_any_server(repo: Repo) -> None:
     said = run("project", "add", str(repo.path), "--name", "shop")
     assert "shop is tracked" in said
     assert "manage.py fetch shop --wait" in said

@@ -17,7 +17,7 @@ def run(title: str, arguments: list[str], **environment: str) -> tuple[int, floa
     began = time.monotonic()
     clean = {key: value for key, value in os.environ.items() if key != "TEST_DATABASE"}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--dist", "worksteal", *arguments], cwd=ROOT, env=clean | environment
+        [sys.executable, "-m", "pytest", "-q", "--dist", "loadgroup", *arguments], cwd=ROOT, env=clean | environment
     )
     return done.returncode, time.monotonic() - began
 

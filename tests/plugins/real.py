@@ -204,6 +204,16 @@ def _no_worker_of_others(request: pytest.FixtureRequest) -> None:
             process.stop()
 
 
+@pytest.fixture(autouse=True)
+def _no_broker_of_others(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any
+) -> None:
+    """Without asking for a broker there is none, whatever test ran before on this process."""
+    marked = any(request.node.get_closest_marker(kind) for kind in ("broker", "browser"))
+    if not marked and set(request.fixturenames).isdisjoint({"broker_process", "worker_process", "site_process"}):
+        monkeypatch.setattr(settings, "REDIS_URL", f"unix://{tmp_path_factory.getbasetemp()}/nobody.sock")
+
+
 def _in_transactions(request: pytest.FixtureRequest) -> bool:
     mark = request.node.get_closest_marker("django_db")
     return mark is not None and bool(mark.kwargs.get("transaction"))
