@@ -310,9 +310,24 @@ class _Panel:
         return NextStep(StageKey.CLEAN_UP, f"Delete {self.hotfix.branch}", says, action, (), commands)
 
     def _elsewhere(self) -> NextStep:
-        stage = self.standing.stages.get(self.hotfix.stage)
-        key = StageKey(self.hotfix.stage)
-        return NextStep(key, key.label, stage.detail if stage else "")
+        """A step of the pipeline, which tells how far it is; what is owed meanwhile can be brought back already."""
+        key, what = StageKey(self.hotfix.stage), self.hotfix.tag or "the fix"
+        stage = self.standing.stages.get(key.value)
+        detail = stage.detail if stage else ""
+        title = f"{key.label} of {what}"
+        says = f"{detail[:1].upper()}{detail[1:]}." if detail else "It has not begun yet."
+        if stage is not None and stage.state is StageState.FAILED:
+            title = f"{key.label}: {what} needs a look"
+            at = f" at “{detail}”" if detail else ""
+            says = f"The pipeline stopped{at}. Its log says why; then let it run again."
+        if not self.hotfix.owed_count:
+            return NextStep(key, title, says)
+        back = self._merge_back()
+        offered = [back.primary, *back.others] if back.primary is not None else back.others
+        branches = _unique(verdict.target.branch for verdict in self.standing.verdicts if verdict.owed)
+        owed = [f"Owed to {', '.join(branches)} meanwhile."] if branches else []
+        held = self._waiting([verdict for verdict in self.standing.verdicts if verdict.owed])
+        return NextStep(key, title, " ".join([says, *owed, *held]), None, tuple(offered))
 
 
 def _unique(names: Iterable[str]) -> list[str]:

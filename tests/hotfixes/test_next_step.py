@@ -12,6 +12,7 @@ from releases.hotfixes.models import Hotfix
 from releases.hotfixes.requests import Standing, clean_up_ask, cut_ask, finish_ask
 from releases.hotfixes.services import hotfix_choose_way, hotfix_close, hotfix_open, hotfix_review
 from releases.hotfixes.steps import next_step
+from releases.ledger.services import event_write
 from releases.operations.models import Operation
 from releases.operations.services import operation_request
 from releases.policies.flow import FlowPolicy
@@ -186,3 +187,22 @@ def test_a_cancelled_operation_does_not_stand_in_the_way(repo: Repo, engineer: A
     primary = next_step(hotfix, engineer).primary
     assert primary is not None
     assert primary.allowed
+
+
+def test_a_failed_step_of_the_pipeline_says_so_and_merging_back_stays_at_hand(repo: Repo, engineer: Any) -> None:
+    hotfix = cut(repo, opened(track(repo, FlowPolicy())))
+    project = hotfix.project
+    project.stages_told = ["tests", "build", "production"]
+    project.save(update_fields=["stages_told"])
+    repo.merge("hotfix/TICKET-7", "main")
+    repo.tag("v1.0.1", "main", message="1.0.1")
+    look(project)
+    event_write("stage.tests", project_id=project.pk, subject="release:v1.0.1", new="failed", why="Regression test")
+    look(project)
+    hotfix.refresh_from_db()
+    assert hotfix.stage == "tests"
+    step = next_step(hotfix, engineer)
+    assert step.title == "Tests: v1.0.1 needs a look"
+    assert step.says.startswith("The pipeline stopped at “Regression test”.")
+    assert "Owed to develop" in step.says
+    assert "Merge back into develop" in [action.label for action in step.others if action.allowed]
