@@ -23,7 +23,7 @@ from releases.ledger.models import Event
 from releases.operations.models import Operation
 from releases.policies.flow import FlowPolicy
 from releases.policies.models import Target, Verdict
-from releases.policies.names import mergeback_branch
+from releases.policies.names import matches, mergeback_branch
 from releases.policies.selectors import ticket_link
 from releases.projects.history import History
 from releases.projects.models import Release
@@ -217,7 +217,7 @@ class HotfixPage:
     @cached_property
     def graph(self) -> Graph | None:
         facts = self.facts
-        return graph_of(self.hotfix, self.policy, facts.release, facts.targets, facts.verdicts, self._repo)
+        return graph_of(self.hotfix, self.policy, facts.release, self._concerned, facts.verdicts, self._repo)
 
     @property
     def graph_wide(self) -> SafeString | str:
@@ -237,9 +237,18 @@ class HotfixPage:
         chosen = telling(sorted(self.facts.verdicts, key=_owed_first))
         often = Counter(verdict.target_id for verdict in chosen)
         shown = [self._target(verdict, several=often[verdict.target_id] > 1) for verdict in chosen]
-        judged = {verdict.target_id for verdict in self.facts.verdicts}
-        waiting = [target for target in self.facts.targets if target.pk not in judged]
+        waiting = [target for target in self._concerned if target.pk not in self._judged]
         return shown + [ShownTarget(row.branch, _becomes(row), "", "", links.matrix(self.slug)) for row in waiting]
+
+    @cached_property
+    def _judged(self) -> set[int]:
+        return {verdict.target_id for verdict in self.facts.verdicts}
+
+    @property
+    def _concerned(self) -> list[Target]:
+        """Without the fix's own line of production and older ones, once it was judged: nobody asks about those."""
+        named = self.policy.production if self._judged else ()
+        return [row for row in self.facts.targets if row.pk in self._judged or not matches(row.branch, named)]
 
     def _target(self, verdict: Verdict, *, several: bool) -> ShownTarget:
         running = self._running(verdict)

@@ -138,7 +138,10 @@ def _says(asked: Settling, wanted: dict[str, Any], aside: bool) -> str:
     picks = wanted["method"] == "pick" or asked.shown.policy.merge_back == "pick" or not wanted["tip"]
     if picks:
         return f"This picks {commits} onto {asked.branch}{clean}, and pushes it."
-    return f"This makes one merge commit on {asked.branch} ({commits}{clean}) and pushes it."
+    return (
+        f"This makes one merge commit on {asked.branch} ({commits}{clean}), or picks the fix alone where merging would "
+        "bring anything else along, and pushes it."
+    )
 
 
 def ready(verdicts: Iterable[Verdict], operations: Mapping[str, Operation]) -> list[Verdict]:

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from releases.operations.models import Operation
+from releases.policies.flow import PRESETS, Preset
 from releases.policies.models import Settlement, Verdict
 from releases.tasks import operation_carry_out_here
 from tests.factories import make_operation, make_user
-from tests.hotfixes.playing import app, look
+from tests.gitrepos import make_repo
+from tests.hotfixes.playing import app, look, opened, track
 from tests.pages.hotfix_scene import BRANCH, Scene, main_words, make_scene, ok, words_of
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +60,7 @@ def test_a_merge_back_is_confirmed_and_seen_by_everybody(scene: Scene) -> None:
     asked = words_of(client.get(url))
     assert "Merge v1.0.2 back into develop?" in asked
     assert "This makes one merge commit on develop" in asked
+    assert "or picks the fix alone where merging would bring anything else along" in asked
     assert not Operation.objects.exists()
     ok(client.post(url))
     other = scene.as_(scene.reviewer)
@@ -396,3 +400,28 @@ def test_the_one_push_is_offered_beside_a_version_file_too(scene: Scene) -> None
     scene.fix()
     look(scene.project)
     assert sorted(finish_form(scene)["also"].value()) == ["develop", "release/1.1"]
+
+
+def test_its_own_line_of_production_is_no_branch_that_must_have_it(
+    scene: Scene, tmp_path: Path, client: Client
+) -> None:
+    repo = make_repo(tmp_path, "lines.git")
+    repo.commit({"app.py": app()}, "Start")
+    for line in ("1.2", "1.3"):
+        repo.commit({"new.py": f"new = '{line}'\n"}, f"Version {line}")
+        repo.branch(f"stable/{line}", "main")
+        repo.tag(f"v{line}.0", f"stable/{line}", message=line)
+    project = track(repo, PRESETS[Preset.MAINTENANCE], "lines")
+    repo.branch(BRANCH, "v1.3.0")
+    repo.commit({"app.py": app((3, "mended"))}, "[HOTFIX] TICKET-7: mend", branch=BRANCH)
+    opened(project)
+    look(project)
+    client.force_login(make_user("reader", "engineer", all_projects=True))
+    page = f"/projects/{project.slug}/hotfixes/TICKET-7/"
+    assert client.get(page).status_code == 200
+    repo.merge(BRANCH, "stable/1.3")
+    repo.tag("v1.3.1", "stable/1.3", message="1.3.1")
+    look(project)
+    told = main_words(client.get(page))
+    assert "owed to main" in told
+    assert "not judged yet" not in told.lower()
