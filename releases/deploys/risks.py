@@ -20,8 +20,11 @@ from releases.policies.wording import age, count
 from .bad_releases import bad_in
 from .delta import Delta, delta_of
 from .freezing import freeze_now, next_freeze, zone_of
+from .gates import lock_says, locked
 from .models import BadRelease, Environment, Run
 from .models.runs import HOLDING
+from .selectors import passed
+from .spec import PipelineSpec
 
 OK, LOOK, BAD = "ok", "look", "bad"
 """Tones of a signal: nothing there, look at it, this speaks against it."""
@@ -38,7 +41,8 @@ class Risk:
     """One signal."""
 
     code: str
-    """critical, migration, dependency, setting, size, age, freeze, deploys, gate, bad, drift, backwards, unknown."""
+    """critical, migration, dependency, setting, size, age, freeze, deploys, gate, bad, drift, backwards, skipped, lock,
+    unknown."""
     title: str
     says: str
     tone: str = OK
@@ -57,6 +61,7 @@ def risks_of(run: Run, delta: Delta | None = None, now: datetime | None = None) 
     policy = FlowPolicy.from_data(run.project.policy)
     found = [*_of_change(run, delta, policy, now), *_of_history(run, delta)]
     if run.environment is not None:
+        found += [*_skipped(run, run.environment), *_lock(run.environment, now)]
         found += [_freeze(run.environment, now), _other_deploys(run)]
     return found
 
@@ -180,7 +185,22 @@ def _bad(run: Run) -> Risk:
     return Risk("bad", title, said, BAD)
 
 
+def _skipped(run: Run, place: Environment) -> list[Risk]:
+    """What it should have passed before and did not: somebody asked for it all the same."""
+    if run.release is None:
+        return []
+    spec = PipelineSpec.from_data(run.pipeline.spec)
+    missing = [row.name for row in passed(place, run.release, spec, run.lane).missing]
+    if not missing:
+        return []
+    return [Risk("skipped", "Tried before", f"It has not passed {' and '.join(missing)}.", BAD)]
+
+
 # --- of the environment ---------------------------------------------------------------------------------------------
+
+
+def _lock(place: Environment, now: datetime) -> list[Risk]:
+    return [Risk("lock", "Lock", lock_says(place), LOOK)] if locked(place, now) else []
 
 
 def _freeze(place: Environment, now: datetime) -> Risk:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
+from releases.hotfixes.models import Hotfix
 from releases.hotfixes.stages import StageKey
 from releases.ledger.models import Event
 
@@ -28,7 +29,15 @@ _STAGES = {
     StageKey.VERIFY: "activity", StageKey.MERGE_BACK: "git-merge", StageKey.CLEAN_UP: "check",
     StageKey.POST_MORTEM: "lightbulb",
 }  # fmt: skip
+_ENDED = {
+    "hotfix.declined": "Declined", "hotfix.abandoned": "Abandoned", "hotfix.superseded": "Superseded",
+    "hotfix.reopened": "Opened again",
+}  # fmt: skip
 _REVIEWED = {"approve": "approved", "changes": "asked for changes", "comment": "commented"}
+_SAID = {
+    "approval.given": "approved it", "approval.rejected": "said no", "approval.withdrawn": "took the approval back",
+}  # fmt: skip
+"""What people do whose own words, if any, are all that the ledger holds of it."""
 
 
 @dataclass(slots=True)
@@ -54,6 +63,12 @@ class ShownEvent:
         row = self.row
         if row.kind == "hotfix.reviewed":
             return f"{row.actor_name} {_REVIEWED.get(row.new, row.new)}: “{row.why}”"
+        if row.kind == "hotfix.way" and row.new in Hotfix.Way.values:
+            return f"{Hotfix.Way(row.new).label}: “{row.why}”"
+        if row.kind in _ENDED:
+            return f"{_ENDED[row.kind]}: “{row.why}”"
+        if row.kind in _SAID:
+            return f"{row.actor_name} {_SAID[row.kind]}{f': “{row.why}”' if row.why else '.'}"
         return row.why or f"{row.kind} {row.new}".strip()
 
     @property

@@ -293,3 +293,22 @@ def test_the_delta_may_be_given_so_that_nothing_is_asked_twice(shop: Shop) -> No
     delta = delta_of(run)
     assert risks_of(run, delta) == risks_of(run)
     assert rollback_plan(run, delta) == rollback_plan(run)
+
+
+def test_what_it_should_have_passed_before_and_a_lock_speak_up(shop: Shop) -> None:
+    """Whoever approves did not write the reason for which it was let past staging."""
+    Environment.objects.filter(pk=shop.place.pk).update(order=9)
+    shop.place.refresh_from_db()
+    before = make_environment(shop.project, "staging", order=1)
+    run = tagged(shop, {"app.py": APP})
+    found = signals(run)
+    assert (found["skipped"].tone, found["skipped"].says) == (BAD, "It has not passed staging.")
+    assert "lock" not in found
+    make_shipment(before, run.tag, commit=run.commit)
+    Environment.objects.filter(pk=shop.place.pk).update(locked_at=timezone.now(), lock_why="The database moves.")
+    found = signals(Run.objects.select_related("environment", "pipeline", "project", "release").get(pk=run.pk))
+    assert "skipped" not in found
+    assert (found["lock"].tone, found["lock"].says) == (
+        LOOK,
+        "production is locked by the operator: The database moves.",
+    )

@@ -14,6 +14,7 @@ from releases.deploys.approving import approve
 from releases.deploys.binding import binding_key, binding_of
 from releases.deploys.models import Approval, Environment, FollowUp, Run
 from releases.projects.models import Release
+from releases.views import links
 from tests.deploys.asking import Shop, make_shop
 from tests.factories import make_step, make_user
 from tests.pages.hotfix_scene import main_words
@@ -106,10 +107,20 @@ def test_a_no_needs_a_reason_and_ends_it(shop: Shop) -> None:
     answer = nora.post(url(run), form(run, "reject", "  "))
     assert answer.status_code == 422
     assert "Say why" in main_words(answer)
+    # On a phone the field is far below the button that was pressed.
+    assert 'aria-describedby="id_comment-err" autofocus' in answer.content.decode()
     assert nora.post(url(run), form(run, "reject", "The sum is wrong.")).status_code == 302
     run.refresh_from_db()
     assert run.state == Run.State.REJECTED
     assert "The sum is wrong." in main_words(nora.get(url(run)))
+
+
+def test_the_reason_that_was_given_is_shown_and_who_said_what_is_told(shop: Shop) -> None:
+    run, nora = shop.request(why="Payments <b>fail</b>; staging takes too long."), as_(shop.person(username="nora"))
+    words = main_words(nora.get(url(run)))
+    assert "The reason given: Payments <b>fail</b>; staging takes too long." in words
+    assert nora.post(url(run), form(run)).status_code == 302
+    assert "nora approved it." in main_words(nora.get(links.run(shop.project.slug, run.pk)))
 
 
 @pytest.mark.parametrize(("role", "status"), [("viewer", 403), ("engineer", 403), ("release-manager", 302)])
