@@ -73,7 +73,7 @@ def breaking_refused(run: Run, person: Any) -> DeployRefused | None:
         return DeployRefused("kind", "A build is held by nothing that could be overridden.")
     least = Role(place.breakers_role)
     if not person.may(Act.SHIP) or RANK[person.role] < RANK[least]:
-        return DeployRefused("role", f"For {place.name} only a {least.label.lower()} breaks the glass.")
+        return DeployRefused("role", f"For {place.name} breaking the glass takes the role {least.label.lower()}.")
     return None
 
 

@@ -35,7 +35,7 @@ class Gate:
     def sentence(self) -> str:
         name = harmless(self.candidate)
         if self.safe:
-            return f"{name} is safe: it has {_all(self.kept)} that {'is' if self.kept == 1 else 'are'} live."
+            return f"{name} is safe: it has {_all(self.kept)} that {'are' if self.kept > 1 else 'is'} live."
         said = []
         if self.returning:
             bugs = count(len(self.returning), "fixed bug")
