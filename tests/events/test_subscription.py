@@ -13,6 +13,7 @@ from django.conf import settings
 
 from hotfixdash.events import Client, Hub
 from releases import live
+from tests.loops import run_apart
 from tests.plugins.real import Broker
 
 pytestmark = pytest.mark.broker
@@ -34,7 +35,7 @@ def with_hub(story: Callable[[Hub, Client], Awaitable[None]]) -> None:
         finally:
             await here.aclose()
 
-    asyncio.run(run())
+    run_apart(run())
 
 
 def test_what_is_published_before_the_first_line_is_open_is_told(broker: Broker) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from hotfixdash.bodies import bounded
+from tests.loops import run_apart
 
 PIECE = b"x" * 100
 
@@ -44,7 +44,7 @@ async def reads_all(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 def say(talk: Talk) -> Talk:
-    asyncio.run(bounded(reads_all, 1000)(talk.scope, talk.receive, talk.send))
+    run_apart(bounded(reads_all, 1000)(talk.scope, talk.receive, talk.send))
     return talk
 
 
@@ -72,6 +72,6 @@ def test_the_dashboard_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     talk.scope |= {"path": "/hooks/shop", "raw_path": b"/hooks/shop", "method": "POST", "query_string": b""}
     talk.scope |= {"server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1), "http_version": "1.1", "scheme": "http"}
     monkeypatch.setattr("tests.ground.test_bodies.PIECE", b"x" * (1 << 20))
-    asyncio.run(application(talk.scope, talk.receive, talk.send))
+    run_apart(application(talk.scope, talk.receive, talk.send))
     assert talk.status == 413
     assert talk.asked <= 6

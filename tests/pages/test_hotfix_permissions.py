@@ -120,6 +120,23 @@ def test_an_authors_own_review_does_not_count(scene: Scene) -> None:
     assert scene.hotfix.stage == "review"
 
 
+def test_an_owners_review_of_commits_by_a_stranger_says_why_it_does_not_count(scene: Scene) -> None:
+    cut(scene)
+    Hotfix.objects.update(owner=scene.engineer)
+    head = scene.fix()
+    look(scene.project)
+    owner = scene.as_(scene.engineer)
+    ok(owner.post(scene.act("review"), {"says": "approve", "head": head}))
+    told = main_words(owner.get(scene.url()))
+    assert "It does not count: no account is known for an author, so the owner stands for them." in told
+    assert "0 of 1 given" in told
+    make_user("jo", "engineer", email="jo@example.com", all_projects=True)
+    Hotfix.objects.update(commits=[{**row, "author_email": "jo@example.com"} for row in scene.hotfix.commits])
+    told = main_words(owner.get(scene.url()))
+    assert "It does not count" not in told
+    assert "1 of 1 given" in told
+
+
 def test_a_review_of_a_branch_that_moved_is_kept_and_refused(scene: Scene) -> None:
     cut(scene)
     head = scene.fix()

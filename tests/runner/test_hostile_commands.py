@@ -112,7 +112,9 @@ def test_what_ignores_being_asked_is_forced_with_all_it_started(tmp_path):
         f"while :; do sleep {mark}; done",
         tmp_path, timeout=0.6, grace=0.5,
     )  # fmt: skip
-    assert (ended.how, ended.signal) == ("timeout", 9)
+    assert ended.how == "timeout"
+    # By the signal, or because the shell saw its child ended by it a moment before its own turn.
+    assert ended.signal == 9 or ended.code == 128 + 9
     assert time.monotonic() - began < 10
     assert not pids_with(f"sleep {mark}")
 

@@ -93,8 +93,12 @@ class Guardian:
 
     def _become(self, guardian: int) -> None:
         signal.set_wakeup_fd(-1)
-        for number in (*IGNORED, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
+        # All of them: whoever started the worker may have ignored others, and what is ignored stays so in a command.
+        for number in range(1, signal.NSIG):
+            try:
+                signal.signal(number, signal.SIG_DFL)
+            except (OSError, ValueError):
+                pass  # Those that nobody can catch, and those that the library keeps for itself.
         os.setsid()
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != guardian:
