@@ -101,7 +101,12 @@ def test_what_the_buttons_did_is_in_the_remote_once(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert not Operation.objects.exclude(state="done").exists()
     timeline = words_of(scene.as_(scene.manager).get(scene.act("timeline")))
-    for told in ("TICKET-7 was opened", "Only this may ship.", "approved: “Good.”", "v1.0.2"):
+    for told in (
+        "TICKET-7 was opened",
+        "Cut from the production tag: “Only this may ship.”",
+        "approved: “Good.”",
+        "v1.0.2",
+    ):
         assert told in timeline
 
 
