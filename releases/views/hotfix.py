@@ -124,7 +124,7 @@ def _side(page: HotfixPage, request: HttpRequest, acts: set[Act]) -> dict[str, A
     )  # fmt: skip
     may_review = Act.HOTFIX in acts and found.head and found.commits and not found.is_closed and not found.tag
     return {
-        "reviews": reviews_shown(found, facts.reviews),
+        "reviews": reviews_shown(found, facts.reviews, standing),
         "review_words": review_words(standing) if found.commits else "",
         "review_url": page.act_url("review") if may_review else "",
         "review_why": review_why_not(found, request.user, acts),

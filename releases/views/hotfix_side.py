@@ -9,6 +9,7 @@ from typing import Any
 
 from hotfixdash.accounts.roles import Act
 from releases.hotfixes.change import ChangeSize
+from releases.hotfixes.ground import people_behind
 from releases.hotfixes.models import Hotfix, Review
 from releases.hotfixes.reviewing import Standing, is_author, needed, standing
 from releases.policies.flow import FlowPolicy
@@ -52,26 +53,31 @@ class Person:
     does: str
 
 
-def reviews_shown(hotfix: Hotfix, reviews: Sequence[Review]) -> list[ShownReview]:
+def reviews_shown(hotfix: Hotfix, reviews: Sequence[Review], found: Standing) -> list[ShownReview]:
     """The newest first."""
-    return [_review(hotfix, review) for review in reviews]
+    return [_review(hotfix, review, found) for review in reviews]
 
 
-def _review(hotfix: Hotfix, review: Review) -> ShownReview:
+def _review(hotfix: Hotfix, review: Review, found: Standing) -> ShownReview:
     tone, icon, says = _SAYS[review.says]
     void = review.head != hotfix.head
-    own = review.says == Review.Says.APPROVE and is_author(review.reviewer, hotfix.commits)
+    own = review.says == Review.Says.APPROVE and review.reviewer.get_username() in found.own
     note = ""
     if void:
         note = "Of an earlier state of the branch; it no longer counts."
     elif own:
+        wrote = is_author(review.reviewer, hotfix.commits)
         note = "Their own work: it does not count."
+        if not wrote:
+            note = "It does not count: no account is known for an author, so the owner stands for them."
     who = review.reviewer.get_username()
     return ShownReview("idle" if void else tone, icon, says, who, review.at, review.head[:7], review.text, void, note)
 
 
 def review_standing(hotfix: Hotfix, reviews: Sequence[Review], policy: FlowPolicy) -> Standing:
-    return standing(reviews, hotfix.head, hotfix.commits, hotfix.owner, needed(policy, hotfix.severity))
+    """What they amount to, by the same people as the ticket's steps."""
+    required, behind = needed(policy, hotfix.severity), people_behind([hotfix])
+    return standing(reviews, hotfix.head, hotfix.commits, hotfix.owner, required, behind)
 
 
 def review_words(found: Standing) -> str:
