@@ -8,18 +8,10 @@ from django.utils import timezone
 
 from incidents.announcements.collecting import announcements_collect
 from incidents.announcements.delivering import channel_deliver, channels_due, messages_lost
-from incidents.postmortems.actions import actions_observe
-from incidents.postmortems.models import ActionItem
-from incidents.postmortems.opening import postmortems_open_due
-from incidents.postmortems.reviewing import postmortems_remind
 from incidents.response.reminders import incidents_remind
 from incidents.status.services import recipients_of, subscribers_forget
-from releases.projects.models import Project
 from releases.projects.worker_names import worker_name
 from releases.tasks.sending import NUDGE_LIVES, send
-
-_looked: dict[int, str] = {}
-"""By project: the refs that this process looked at for action items. Another process looks once more, harmlessly."""
 
 
 @shared_task(name="incidents.tasks.sweep")  # type: ignore[untyped-decorator]
@@ -48,26 +40,8 @@ def sweep_now() -> int:
     incidents_remind(now)
     messages_lost(now)
     subscribers_forget(now)
-    postmortems_open_due(now)
-    postmortems_remind(now)
-    actions_look()
     announcements_collect(recipients_of)
     return channels_nudge()
-
-
-def actions_look() -> int:
-    """Look for action items in commits of projects that were fetched since the last look; returns how many changed."""
-    waiting = Project.objects.filter(
-        pk__in=ActionItem.objects.exclude(state=ActionItem.State.DROPPED).values("postmortem__project"),
-        judged_at__isnull=False,
-    )
-    changed = 0
-    for project in waiting:
-        mark = f"{project.pk}:{project.judged_key}"
-        if _looked.get(project.pk) != mark:
-            changed += actions_observe(project)
-            _looked[project.pk] = mark
-    return changed
 
 
 def channels_nudge() -> int:
