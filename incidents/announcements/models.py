@@ -48,7 +48,7 @@ class Message(models.Model):
         SENT = "sent", "Sent"
         FAILED = "failed", "Given up"
 
-    event = models.ForeignKey("releases.Event", models.PROTECT, related_name="+")
+    event = models.ForeignKey("releases.Event", models.CASCADE, related_name="+")
     channel = models.ForeignKey(Channel, models.CASCADE, related_name="messages")
     recipient = models.CharField(max_length=254, blank=True, help_text="An address, where the channel has many.")
     subject = models.CharField(max_length=250)

@@ -101,7 +101,7 @@ class Line(models.Model):
     """A line that people added to the timeline, or a fact of the ledger that they hid from it."""
 
     postmortem = models.ForeignKey(PostMortem, models.CASCADE, related_name="lines")
-    event = models.ForeignKey("releases.Event", models.PROTECT, null=True, blank=True, related_name="+")
+    event = models.ForeignKey("releases.Event", models.CASCADE, null=True, blank=True, related_name="+")
     hidden = models.BooleanField(default=False)
     at = models.DateTimeField()
     text = models.TextField(blank=True)

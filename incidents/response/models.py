@@ -137,7 +137,7 @@ class Update(models.Model):
     state = models.CharField(max_length=13, choices=Incident.State.choices, help_text="The state that it leads to.")
     public = models.BooleanField(default=False)
     text = models.TextField()
-    corrects = models.OneToOneField("self", models.PROTECT, null=True, blank=True, related_name="corrected_by")
+    corrects = models.OneToOneField("self", models.CASCADE, null=True, blank=True, related_name="corrected_by")
 
     class Meta:
         ordering = ["-at", "-pk"]
