@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from .history import History
@@ -76,14 +76,17 @@ class Engine:
         options = self.options
         return snapshot_key(target, self.history.production, options.mask_trailers, options.ignore_commits)
 
-    def judge(self, groups: Sequence[Sequence[str]]) -> dict[str, list[FixVerdict]]:
+    def judge(
+        self, groups: Sequence[Sequence[str]], chores: Collection[str] = frozenset()
+    ) -> dict[str, list[FixVerdict]]:
         """Verdicts by target (as typed), one for each group of commits, in the order of the groups.
 
-        A group lists the commits of one fix, oldest first; a commit may stand in several groups.
+        A group lists the commits of one fix, oldest first; a commit may stand in several groups. A fix that is settled
+        but for `chores`, such as a version bump that a target does not take, is settled.
         """
-        return {target: self._judge_target(groups, target) for target in self.history.targets}
+        return {target: self._judge_target(groups, target, chores) for target in self.history.targets}
 
-    def _judge_target(self, groups: Sequence[Sequence[str]], target: str) -> list[FixVerdict]:
+    def _judge_target(self, groups: Sequence[Sequence[str]], target: str, chores: Collection[str]) -> list[FixVerdict]:
         if self.options.progress:
             self.options.progress(f"Judging against {target}")
         shas = list(dict.fromkeys(sha for group in groups for sha in group))
@@ -93,6 +96,12 @@ class Engine:
         verdicts = []
         for number, group in enumerate(groups):
             verdict = judge_fix([commits[sha] for sha in group], target, squashed.get(number, ()))
+            core = [sha for sha in group if sha not in chores]
+            if not verdict.settled and 0 < len(core) < len(group):
+                alone = judge_fix([commits[sha] for sha in core], target)
+                if alone.settled:
+                    verdict = alone
+                    verdict.why += " The version or changelog that came with it is the branch's own."
             verdicts.append(judging.dated(verdict))
         if self.store is not None:
             self.store.keep_judgement(self._key(target), lambda: snapshot_of(judging).as_data())

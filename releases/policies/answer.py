@@ -160,7 +160,11 @@ class _Answer:
 
     def _judge(self, fixes: Sequence[FixReport]) -> None:
         self.say(f"Judging {count(len(fixes), 'fix', 'fixes')} …")
-        verdicts = self.engine.judge([[commit.sha for commit in fix.commits] for fix in fixes])
+        groups = [[commit.sha for commit in fix.commits] for fix in fixes]
+        several = (
+            sha for fix, group in zip(fixes, groups, strict=True) if len(group) > 1 and not fix.chore for sha in group
+        )
+        verdicts = self.engine.judge(groups, chore_commits(self.history, several, self.policy))
         for place, fix in enumerate(fixes):
             fix.verdicts = {
                 target: self._with_lag(listed[place], fix.live_since) for target, listed in verdicts.items()

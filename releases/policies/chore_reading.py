@@ -21,7 +21,8 @@ def chore_commits(history: History, shas: Iterable[str], policy: FlowPolicy) -> 
     What was found of a commit is remembered for as long as the policy's patterns stay.
     """
     listed = list(dict.fromkeys(shas))
-    patterns = repr((policy.chore_paths, policy.chore_subjects)).encode("utf-8", "surrogateescape")
+    names = (policy.chore_paths, policy.version_files, policy.chore_subjects)
+    patterns = repr(names).encode("utf-8", "surrogateescape")
     key = b"chores.1" + blake2b(patterns, digest_size=16).digest()
     kept = history.store.judgement(key) if history.store else None
     known: dict[str, bool] = kept if isinstance(kept, dict) else {}

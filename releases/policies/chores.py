@@ -81,12 +81,14 @@ def _subjects(patterns: tuple[str, ...]) -> re.Pattern[str]:
 def is_chore_path(path: str, policy: FlowPolicy) -> bool:
     """Is this a changelog, a translation or a version file by its name alone?"""
     low = path.lower()
+    # A file in which every branch keeps its own side is none that a fix could be missing from.
+    patterns = (*policy.chore_paths, *policy.version_files)
     if _CODE.search(low):
         # `changes.py` is a program, whatever `CHANGES*` says; a pattern that names the ending means it.
         ending = "." + low.rpartition(".")[2]
-        globs = _globs(tuple(pattern for pattern in policy.chore_paths if pattern.lower().endswith(ending)))
+        globs = _globs(tuple(pattern for pattern in patterns if pattern.lower().endswith(ending)))
         return bool(globs.match(low))
-    globs = _globs(policy.chore_paths)
+    globs = _globs(patterns)
     return bool(globs.match(low) or globs.match(low.rpartition("/")[2]) or _FRAGMENTS.search(low))
 
 

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from releases.hotfixes.models import Debt
+from releases.hotfixes.models import Debt, Hotfix
+from releases.hotfixes.requests import Standing, clean_up_ask
 from releases.hotfixes.services import hotfix_choose_way
 from releases.ledger.models import Event
+from releases.operations.models import Operation
+from releases.operations.services import operation_request
 from releases.policies.flow import PRESETS, Preset
+from releases.tasks import operation_carry_out_here
 from tests.gitrepos import Repo, make_repo
 from tests.hotfixes.playing import APP, app, look, opened, stage, states, track
 
@@ -152,3 +156,34 @@ def test_a_fix_of_a_newer_line_waits_for_no_older_line(tmp_path: Path) -> None:
     hotfix.refresh_from_db()
     assert states(hotfix)["merge-back"] == "done"
     assert hotfix.finished_at is not None
+
+
+def test_a_version_that_a_target_keeps_is_not_owed_to_it(tmp_path: Path) -> None:
+    repo = make_repo(tmp_path)
+    repo.commit({"app.py": APP, "core.h": "#define RELEASE 100\n"}, "Start")
+    repo.tag("v1.0.0", message="1.0.0")
+    repo.commit({"core.h": "#define RELEASE 110\n"}, "Work on 1.1", branch="main")
+    project = track(repo, replace(PRESETS[Preset.TRUNK], version_files=("core.h",)))
+    hotfix = opened(project)
+    repo.branch(BRANCH, "v1.0.0")
+    repo.commit({"core.h": "#define RELEASE 101\n"}, "[HOTFIX] TICKET-7: count up", branch=BRANCH)
+    fix = repo.commit({"app.py": app((3, MENDED))}, "[HOTFIX] TICKET-7: mend", branch=BRANCH)
+    look(project)
+    repo.tag("v1.0.1", BRANCH, message="1.0.1")
+    look(project)
+    assert stage(hotfix, "merge-back").detail == "owed to main"
+    repo.pick(fix, "main", x=True)
+    look(project)
+    assert states(hotfix)["merge-back"] == "done"
+    ended = operation_carry_out_here(clean_up(hotfix).pk)
+    assert ended is not None
+    assert ended.state == Operation.State.DONE, ended.error_text
+    assert not repo.exists(BRANCH)
+
+
+def clean_up(hotfix: Hotfix) -> Operation:
+    """Asked for as the button does."""
+    hotfix.refresh_from_db()
+    ask = clean_up_ask(Standing(hotfix))
+    row, _made = operation_request(hotfix.project, ask.kind, ask.key, subject=ask.subject, params=ask.params)
+    return row
