@@ -72,8 +72,8 @@ def deploy_request(
     lane = lane or lane_of(release)
     pipeline = _pipeline(environment.project)
     _here(release)
-    _may_go(environment, release, pipeline, lane, why.strip())
     build = good_build(release, pipeline, lane)
+    _may_go(environment, release, pipeline, lane, why.strip(), build.digest if build is not None else "")
     if build is None:
         return _build_first(environment, release, pipeline, lane, trigger, actor, why.strip())
     while True:
@@ -263,8 +263,8 @@ def _here(release: Release) -> None:
         raise DeployRefused("no-tag", f"The tag {release.tag} is gone from the repository.")
 
 
-def _may_go(environment: Environment, release: Release, pipeline: Pipeline, lane: str, why: str) -> None:
-    """Raises `DeployRefused` when this release must not go there as asked."""
+def _may_go(environment: Environment, release: Release, pipeline: Pipeline, lane: str, why: str, digest: str) -> None:
+    """Raises `DeployRefused` when this release must not go there as asked; `digest` is empty before it is built."""
     if environment.retired_at is not None:
         raise DeployRefused("retired", f"{environment.name} is out of use.")
     spec = PipelineSpec.from_data(pipeline.spec)
@@ -277,10 +277,9 @@ def _may_go(environment: Environment, release: Release, pipeline: Pipeline, lane
         raise DeployRefused(
             "bad-release", f"{release.tag} was taken back: {bad.why} Say why it may go out all the same."
         )
-    missing = [earlier.name for earlier in passed(environment, release, spec, lane).missing]
-    if missing:
-        names = " and ".join(missing)
-        raise DeployRefused("not-passed", f"{release.tag} has not passed {names}. Say why it may go on all the same.")
+    lacks = passed(environment, release, spec, lane, digest).lacks(release.tag)
+    if lacks:
+        raise DeployRefused("not-passed", f"{lacks} Say why it may go on all the same.")
 
 
 def _same(run: Run, release: Release, build: Run, pipeline: Pipeline) -> bool:

@@ -190,10 +190,8 @@ def _skipped(run: Run, place: Environment) -> list[Risk]:
     if run.release is None:
         return []
     spec = PipelineSpec.from_data(run.pipeline.spec)
-    missing = [row.name for row in passed(place, run.release, spec, run.lane).missing]
-    if not missing:
-        return []
-    return [Risk("skipped", "Tried before", f"It has not passed {' and '.join(missing)}.", BAD)]
+    lacks = passed(place, run.release, spec, run.lane, run.digest).lacks("It")
+    return [Risk("skipped", "Tried before", lacks, BAD)] if lacks else []
 
 
 # --- of the environment ---------------------------------------------------------------------------------------------

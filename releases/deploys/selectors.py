@@ -73,10 +73,19 @@ class Passed:
 
     done: list[Environment] = field(default_factory=list)
     missing: list[Environment] = field(default_factory=list)
+    rebuilt: bool = False
+    """It ran in what is missing, with another artifact."""
+
+    def lacks(self, name: str) -> str:
+        """What is missing as a sentence about the release called so; empty when nothing is."""
+        if not self.missing:
+            return ""
+        how = " with the artifact that would ship" if self.rebuilt else ""
+        return f"{name} has not passed {' and '.join(row.name for row in self.missing)}{how}."
 
 
-def passed(environment: Environment, release: Release, spec: PipelineSpec, lane: str) -> Passed:
-    """How far a release came on its way to this environment."""
+def passed(environment: Environment, release: Release, spec: PipelineSpec, lane: str, digest: str = "") -> Passed:
+    """How far a release came on its way to this environment; with `digest`, exactly that artifact of it."""
     before = [
         row
         for row in lane_environments(environment.project, lane, spec)
@@ -85,8 +94,11 @@ def passed(environment: Environment, release: Release, spec: PipelineSpec, lane:
     ran = Run.objects.filter(
         environment__in=before, tag=release.tag, commit=release.commit, state=Run.State.DONE, kind=Run.Kind.DEPLOY
     )
-    there = set(ran.values_list("environment_id", flat=True))
-    return Passed([row for row in before if row.pk in there], [row for row in before if row.pk not in there])
+    rows = list(ran.values_list("environment_id", "digest"))
+    there = {pk for pk, artifact in rows if not digest or artifact == digest}
+    missing = [row for row in before if row.pk not in there]
+    known = {pk for pk, _artifact in rows}
+    return Passed([row for row in before if row.pk in there], missing, any(row.pk in known for row in missing))
 
 
 def touched_last(environment: Environment) -> Run | None:

@@ -127,6 +127,20 @@ def test_a_build_that_was_due_anyway_goes_both_ways(shop: Shop) -> None:
     assert names == {"canary", "staging"}
 
 
+def test_production_wants_the_artifact_that_staging_saw(shop: Shop) -> None:
+    """A pipeline that was changed meanwhile builds anew: what comes of it has been nowhere yet."""
+    assert carried(in_staging(shop)).state == "done"
+    steps = shop.steps()
+    shop.pipeline(StepSpec("build", StepKind.BUILD, "mkdir out; cp app.py README out/", artifact="out"), *steps[2:])
+    build, made = deploy_request(shop.place("production"), shop.release("v1.0.1"), trigger="person")
+    assert (build.kind, made) == ("build", True)
+    assert carried(build).state == "done"
+    assert not Run.objects.filter(environment=shop.place("production"), pipeline=build.pipeline).exists()
+    stopped = Event.objects.filter(kind="run.stopped").latest("pk")
+    assert "v1.0.1 has not passed staging with the artifact that would ship." in stopped.why
+    assert deploy_request(shop.place("production"), shop.release("v1.0.1"), trigger="person", why="Tried.")[1]
+
+
 def test_production_wants_to_see_staging_first_or_a_reason(shop: Shop) -> None:
     built(shop)
     with pytest.raises(DeployRefused) as refused:

@@ -304,7 +304,7 @@ def test_what_it_should_have_passed_before_and_a_lock_speak_up(shop: Shop) -> No
     found = signals(run)
     assert (found["skipped"].tone, found["skipped"].says) == (BAD, "It has not passed staging.")
     assert "lock" not in found
-    make_shipment(before, run.tag, commit=run.commit)
+    make_shipment(before, run.tag, commit=run.commit, digest=run.digest)
     Environment.objects.filter(pk=shop.place.pk).update(locked_at=timezone.now(), lock_why="The database moves.")
     found = signals(Run.objects.select_related("environment", "pipeline", "project", "release").get(pk=run.pk))
     assert "skipped" not in found
