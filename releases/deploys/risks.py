@@ -203,16 +203,18 @@ def _lock(place: Environment, now: datetime) -> list[Risk]:
 
 def _freeze(place: Environment, now: datetime) -> Risk:
     title, zone = "Freeze window", zone_of(place)
+    # Other pages say it in the dashboard's zone.
+    named = f" {zone.key}" if place.time_zone else ""
     freezes = list(place.freezes.all())
     window = freeze_now(place, now, freezes)
     if window is not None:
-        said = f"Frozen until {window.ends.astimezone(zone):%a %-d %b, %H:%M}: {window.why}"
+        said = f"Frozen until {window.ends.astimezone(zone):%a %-d %b, %H:%M}{named}: {window.why}"
         return Risk("freeze", title, said, LOOK)
     coming = next_freeze(place, now, freezes)
     if coming is None:
         return Risk("freeze", title, "None now, none planned.")
     soon = coming.starts - now < SOON
-    said = f"None now. Next: {coming.starts.astimezone(zone):%a %-d %b, %H:%M} ({coming.why})."
+    said = f"None now. Next: {coming.starts.astimezone(zone):%a %-d %b, %H:%M}{named} ({coming.why})."
     return Risk("freeze", title, said, LOOK if soon else OK)
 
 

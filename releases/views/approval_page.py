@@ -126,14 +126,16 @@ class ApprovalPage:
 
     @property
     def replaces(self) -> str:
-        """What goes away, by name."""
-        return words.visible(self.delta.base.name)
+        """What goes away, by name; empty when nobody knows what runs there."""
+        return "" if self.delta.base.how == "before" else words.visible(self.delta.base.name)
 
     @property
     def live_for(self) -> str:
         place = self.run.environment
-        if place is None or place.live_since is None or self.delta.base.drift or self.delta.base.how == "before":
+        if place is None or place.live_since is None or self.delta.base.drift:
             return ""
+        if self.run.state not in (Run.State.ASKED, Run.State.QUEUED):
+            return ""  # What is live there since then may be this very run.
         return f"live for {words.duration(words.seconds_since(place.live_since))}"
 
     @property

@@ -163,6 +163,10 @@ def test_a_freeze_now_and_one_that_is_near(shop: Shop) -> None:
     assert "(Sale)" in signals(run)["freeze"].says
     freeze_add(shop.place, "Fire", starts_at=now - timedelta(hours=3), ends_at=now + timedelta(hours=1))
     assert signals(run)["freeze"].says.startswith("Frozen until")
+    assert "Europe/Berlin" not in signals(run)["freeze"].says
+    assert run.environment is not None
+    run.environment.time_zone = "Europe/Berlin"
+    assert signals(run)["freeze"].says.endswith(" Europe/Berlin: Fire")
 
 
 def test_other_deployments_are_named_and_worry_where_they_are_near(shop: Shop) -> None:
