@@ -36,6 +36,7 @@ _ENDED = {
 _REVIEWED = {"approve": "approved", "changes": "asked for changes", "comment": "commented"}
 _SAID = {
     "approval.given": "approved it", "approval.rejected": "said no", "approval.withdrawn": "took the approval back",
+    "run.glass-broken": "broke the glass",
 }  # fmt: skip
 """What people do whose own words, if any, are all that the ledger holds of it."""
 

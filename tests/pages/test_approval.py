@@ -210,6 +210,8 @@ def test_the_glass_is_broken_by_few_with_a_reason_and_shouted_everywhere(shop: S
     assert as_(boss).post(url(run, "glass"), {"why": "Payments are down for everybody."}).status_code == 302
     run.refresh_from_db()
     assert run.state == Run.State.QUEUED
+    told = main_words(as_(manager).get(links.run(shop.project.slug, run.pk)))
+    assert "boss broke the glass: “Payments are down for everybody.”" in told
     for path in ("/", "/projects/", f"/projects/{shop.project.slug}/releases/", "/search/"):
         page = as_(manager).get(path).content.decode()
         assert "boss broke the glass" in page, path
