@@ -76,6 +76,7 @@ class Dashboard:
             return False
 
 
+@pytest.hookimpl(tryfirst=True)  # Before names are made of the groups.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One process runs them all: each that took one would start a dashboard of its own."""
     for item in items:
