@@ -76,14 +76,6 @@ class Dashboard:
             return False
 
 
-@pytest.hookimpl(tryfirst=True)  # Before names are made of the groups.
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process runs them all: each that took one would start a dashboard of its own."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("e2e"))
-
-
 @pytest.fixture(scope="session")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """The one that tests share: they leave the demo's projects as they are, or make their own."""

@@ -1,4 +1,4 @@
-"""Runs every test on SQLite, then everything that uses the database once more on PostgreSQL."""
+"""Runs every test on SQLite, those of a whole dashboard apart, then everything with a database on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run(title: str, arguments: list[str], **environment: str) -> tuple[int, floa
     began = time.monotonic()
     clean = {key: value for key, value in os.environ.items() if key != "TEST_DATABASE"}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--dist", "loadgroup", *arguments], cwd=ROOT, env=clean | environment
+        [sys.executable, "-m", "pytest", "-q", "--dist", "worksteal", *arguments], cwd=ROOT, env=clean | environment
     )
     return done.returncode, time.monotonic() - began
 
@@ -26,7 +26,13 @@ def main() -> int:
     given = sys.argv[1:]
     first = ["broker", "browser"] + (["long"] if "--long" in given else [])
     passes = [
-        ("Every test, on SQLite", ["--require", ",".join(first)], {}),
+        (
+            "Every test but those of a whole dashboard, on SQLite",
+            ["--require", ",".join(first), "--ignore=tests/e2e"],
+            {},
+        ),
+        # One process: each that took one of these would start a dashboard of its own.
+        ("A whole dashboard, in a browser", ["--require", "broker,browser", "-n", "0", "tests/e2e"], {}),
         ("Everything with a database, on PostgreSQL", ["--require", "postgres"], {"TEST_DATABASE": "postgres"}),
     ]
     codes = []
