@@ -84,11 +84,11 @@ def push_hotfix(dashboard: Dashboard, folder: Path) -> str:
 
 def cell(page: Page, environment: str) -> str:
     """What the board of the project says of one environment."""
-    return page.locator(".bd-c", has=page.locator("h3", has_text=environment)).last.inner_text()
+    return page.locator(".bd-c", has=page.locator("h2, h3", has_text=environment)).last.inner_text()
 
 
 def address_of(page: Page, environment: str) -> str:
-    found = page.locator(".bd-c", has=page.locator("h3", has_text=environment)).last
+    found = page.locator(".bd-c", has=page.locator("h2, h3", has_text=environment)).last
     return found.get_by_role("link", name="Open it", include_hidden=True).get_attribute("href") or ""
 
 
@@ -138,7 +138,7 @@ def test_from_a_tag_to_production_and_back(shipped: Dashboard, visit: Visit, tmp
     board.goto(f"/projects/{PROJECT}/deploys/")
     assert TAG in cell(board, "production")
     assert "Healthy" in cell(board, "production")
-    assert TAG not in board.locator(".bd-c", has=board.locator("h3", has_text="staging")).nth(1).inner_text()
+    assert TAG not in board.locator(".bd-c", has=board.locator("h2, h3", has_text="staging")).nth(1).inner_text()
 
     # And back, with one press and a reason.
     board.get_by_label("production of checkout-api: actions").click()
