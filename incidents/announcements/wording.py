@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F], None)
+from releases.policies.typed import straight
+
 _CONTROL = dict.fromkeys([*range(32), 127, 133, 8232, 8233], " ")
 LONGEST_SUBJECT = 200
 
@@ -41,7 +42,7 @@ class About:
 
 def line(text: str) -> str:
     """One line that can stand in a header: no control characters, nothing that turns the direction of writing."""
-    return " ".join(text.translate(_BIDI).translate(_CONTROL).split())[:LONGEST_SUBJECT]
+    return " ".join(straight(text).translate(_CONTROL).split())[:LONGEST_SUBJECT]
 
 
 def words_of(about: About) -> Words:
@@ -159,11 +160,11 @@ def as_data(words: Words, fact: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _slack(text: str) -> str:
-    return text.translate(_BIDI).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return straight(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _teams(text: str) -> str:
-    out = text.translate(_BIDI)
+    out = straight(text)
     for mark in "\\*_[]()#`":
         out = out.replace(mark, "\\" + mark)
     return out.replace("\n", "\n\n")

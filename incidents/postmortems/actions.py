@@ -9,10 +9,10 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db import transaction
 from django.utils import timezone
 
+from incidents.numbering import numbered
 from releases import live
 from releases.git.errors import GitError
 from releases.git.objects import walk
@@ -44,19 +44,15 @@ def action_add(
     if kind not in ActionItem.Kind.values:
         raise PostMortemError("kind", "Choose what it does: prevent, detect, mitigate, or change how we work.")
     _link(link)
-    for attempt in range(5):
-        try:
-            with transaction.atomic():
-                number = (postmortem.actions.aggregate(highest=Max("number"))["highest"] or 0) + 1
-                item = ActionItem.objects.create(
-                    postmortem=postmortem, number=number, kind=kind, title=said, owner=owner, due_on=due_on, link=link
-                )
-                _tell(item, "action.added", actor, new=item.title, why=f"{item.key}: {item.title}.")
-                return item
-        except IntegrityError:
-            if attempt == 4:
-                raise
-    raise AssertionError("unreachable")
+
+    def make(number: int) -> ActionItem:
+        item = ActionItem.objects.create(
+            postmortem=postmortem, number=number, kind=kind, title=said, owner=owner, due_on=due_on, link=link
+        )
+        _tell(item, "action.added", actor, new=item.title, why=f"{item.key}: {item.title}.")
+        return item
+
+    return numbered(postmortem.actions, make)
 
 
 def action_edit(item: ActionItem, actor: Any = None, **changes: Any) -> ActionItem:

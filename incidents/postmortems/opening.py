@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, transaction
-from django.db.models import Max, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from hotfixdash.accounts.roles import Role
+from incidents.numbering import numbered
 from incidents.response.models import Incident
 from releases.hotfixes.models import Hotfix
 from releases.hotfixes.stages import StageKey, StageState
@@ -37,28 +37,23 @@ def postmortem_open(
 ) -> PostMortem:  # fmt: skip
     """Open one; of an incident or hotfix that has one already, that one."""
     begun = since or timezone.now()
-    for attempt in range(5):
+
+    def make(number: int) -> PostMortem:
         standing = _standing(incident, hotfix)
         if standing is not None:
             return standing
-        try:
-            with transaction.atomic():
-                number = (PostMortem.objects.aggregate(highest=Max("number"))["highest"] or 0) + 1
-                row = PostMortem.objects.create(
-                    number=number, project=project, incident=incident, hotfix=hotfix, title=title[:200],
-                    severity=severity, owner=owner, opened_at=begun, due_at=begun + DUE[severity], drill=drill,
-                )  # fmt: skip
-                event_write(
-                    "postmortem.opened", project_id=project.pk, actor=actor, actor_name="" if actor else "sweep",
-                    subject=subject_of(row), new=row.due_at.isoformat(),
-                    why=f"{row.key} is {owner.get_username()}'s to write: {row.title}.",
-                    evidence=evidence_of(row),
-                )  # fmt: skip
-                return row
-        except IntegrityError:
-            if attempt == 4:
-                raise
-    raise AssertionError("unreachable")
+        row = PostMortem.objects.create(
+            number=number, project=project, incident=incident, hotfix=hotfix, title=title[:200], severity=severity,
+            owner=owner, opened_at=begun, due_at=begun + DUE[severity], drill=drill,
+        )  # fmt: skip
+        event_write(
+            "postmortem.opened", project_id=project.pk, actor=actor, actor_name="" if actor else "sweep",
+            subject=subject_of(row), new=row.due_at.isoformat(),
+            why=f"{row.key} is {owner.get_username()}'s to write: {row.title}.", evidence=evidence_of(row),
+        )  # fmt: skip
+        return row
+
+    return numbered(PostMortem.objects, make)
 
 
 def postmortems_open_due(now: datetime) -> int:

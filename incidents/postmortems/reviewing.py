@@ -15,6 +15,7 @@ from django.utils import timezone
 from incidents.response.models import Incident
 from releases import live
 from releases.ledger.services import event_write
+from releases.policies.wording import count
 
 from .actions import overdue
 from .errors import PostMortemError
@@ -50,13 +51,13 @@ class Readiness:
         """The four lines beside the document."""
         return [
             (not self.without_owner, "Every action item has an owner" if not self.without_owner else
-             f"{_count(self.without_owner, 'action item')} without an owner"),
+             f"{count(self.without_owner, 'action item')} without an owner"),
             (not self.without_date, "Every action item has a date" if not self.without_date else
-             f"{_count(self.without_date, 'action item')} without a date"),
+             f"{count(self.without_date, 'action item')} without a date"),
             (not self.empty, "Every part is written" if not self.empty else
-             f"{_count(len(self.empty), 'part')} still empty"),
+             f"{count(len(self.empty), 'part')} still empty"),
             (not self.hints, "No wording hint is open" if not self.hints else
-             f"{_count(self.hints, 'wording hint')} open"),
+             f"{count(self.hints, 'wording hint')} open"),
         ]  # fmt: skip
 
     @property
@@ -225,7 +226,3 @@ def _tell(postmortem: PostMortem, kind: str, actor: Any, *, old: str = "", new: 
         subject=subject_of(postmortem), old=old, new=new, why=why, evidence=evidence_of(postmortem),
     )  # fmt: skip
     live.publish(topic_of(postmortem), live.project_topic(postmortem.project_id), live.OVERVIEW)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

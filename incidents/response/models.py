@@ -12,11 +12,8 @@ from releases.hotfixes.models import Hotfix
 PERSON = settings.AUTH_USER_MODEL
 
 
-class Severity(models.IntegerChoices):
-    SEV1 = 1, "SEV1"
-    SEV2 = 2, "SEV2"
-    SEV3 = 3, "SEV3"
-    SEV4 = 4, "SEV4"
+Severity = Hotfix.Severity
+"""The same four as a hotfix's, so that the one can be opened from the other."""
 
 
 class Health(models.IntegerChoices):

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
 from django.utils import timezone
 
+from incidents.numbering import numbered
 from releases import live
 from releases.hotfixes.models import Hotfix
 from releases.ledger.services import event_write
@@ -63,18 +63,13 @@ def incident_declare(
         started_at=_past(started_at, "started_at"), detected_at=_past(detected_at, "detected_at"), drill=drill,
     )  # fmt: skip
     _in_order(fresh)
-    for attempt in range(5):
-        try:
-            with transaction.atomic():
-                fresh.number = (Incident.objects.aggregate(highest=Max("number"))["highest"] or 0) + 1
-                fresh.save(force_insert=True)
-                _declared(fresh, hurt or {}, hotfix, text, actor)
-            break
-        except IntegrityError:
-            # Somebody else declared one at the same moment: theirs has this number.
-            fresh.pk = None
-            if attempt == 4:
-                raise
+
+    def make(number: int) -> None:
+        fresh.pk, fresh.number = None, number
+        fresh.save(force_insert=True)
+        _declared(fresh, hurt or {}, hotfix, text, actor)
+
+    numbered(Incident.objects, make)
     fresh.refresh_from_db()
     return fresh
 

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from incidents.response.models import Health
+from releases.policies.typed import straight
 
 from .content import Content, Told
 
@@ -21,7 +22,6 @@ _WORTH = 500
 """Bytes from which compressing pays."""
 _LEGAL = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 65534, 65535])
 """Characters that XML cannot hold."""
-_BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], None)
 _TONES = {
     Health.WORKING: ("working", "#106c3e"), Health.MAINTENANCE: ("maintenance", "#2554ca"),
     Health.DEGRADED: ("degraded", "#7d4a05"), Health.PARTIAL: ("partly down", "#b32322"),
@@ -151,7 +151,7 @@ def _xml(text: str) -> str:
 
 
 def _clean(text: str) -> str:
-    return text.translate(_LEGAL).translate(_BIDI)
+    return straight(text.translate(_LEGAL))
 
 
 def _stamp(moment: datetime | None) -> str | None:

@@ -8,6 +8,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
+def straight(text: str) -> str:
+    """Without characters that turn the direction of writing round: for texts that leave the pages."""
+    return _TURNING.sub("", text)
+
+
 class Refused(Exception):
     """It cannot be done as asked. `field` names the input it is about (empty: none), `code` is stable, and the text
     is a sentence for people."""
