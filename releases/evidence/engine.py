@@ -35,7 +35,7 @@ class Engine:
         self.history = history
         self.store = store
         self.options = options
-        history.store = store
+        history.keep_in(store)
         self._snapshots: dict[str, Snapshot | None] = {}
 
     def begin(self) -> None:

@@ -172,6 +172,12 @@ class History:
             self._graph = CommitGraph(objects.walk(self.git_dir, list(tips), "--parents", "--topo-order"))
         return self._graph
 
+    def keep_in(self, store: FactStore | None) -> None:
+        """Look up and keep facts there from now on, what was read before included: the next run relies on it."""
+        self.store = store
+        if store is not None:
+            store.keep_facts(self._facts.values())
+
     def prefetch(self, shas: Iterable[str], *, bodies: bool = True) -> None:
         """Read metadata of many commits at once, those that are not known yet."""
         known = self._facts

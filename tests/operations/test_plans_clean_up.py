@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from releases.evidence.store import FactStore
 from releases.git.push import LeaseLost
 from releases.operations.plan import Nothing, Plan, PlanRefused
 from releases.operations.plans import PLANNERS
@@ -148,6 +150,18 @@ def test_what_a_person_called_different_is_owed_although_git_finds_it(desk: Desk
     with pytest.raises(PlanRefused):
         desk.plan("clean-up", project_pk=project, **asked(desk))
     Settlement.objects.update(ended_at=timezone.now())
+    assert isinstance(desk.plan("clean-up", project_pk=project, **asked(desk)), Plan)
+
+
+def test_what_was_owed_is_found_once_it_was_merged_back_although_the_first_answer_was_kept(
+    desk: Desk, settings: Any, tmp_path: Path
+) -> None:
+    settings.EVIDENCE_DIR = tmp_path / "evidence"
+    project = make_project().pk
+    FactStore(settings.EVIDENCE_DIR / f"{project}.sqlite3").close()
+    with pytest.raises(PlanRefused):
+        desk.plan("clean-up", project_pk=project, **asked(desk))
+    merge_back(desk, "pick")
     assert isinstance(desk.plan("clean-up", project_pk=project, **asked(desk)), Plan)
 
 

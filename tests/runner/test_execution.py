@@ -89,7 +89,9 @@ def test_nothing_of_the_worker_is_open_in_the_command(tmp_path):
 
 def test_signals_mean_to_it_what_they_mean_to_any_program(tmp_path):
     _, output = carry_out("grep -E '^Sig(Ign|Blk)' /proc/self/status", tmp_path)
-    assert [line.split()[1].strip("0") for line in output.text.splitlines()] == ["", ""]
+    masks = [int(line.split()[1], 16) for line in output.text.splitlines()]
+    # The C library keeps 32 and 33 to itself: who is started with them ignored cannot change it.
+    assert [mask & ~(0b11 << 31) for mask in masks] == [0, 0]
 
 
 def test_the_total_time_is_bounded(tmp_path):
@@ -97,7 +99,7 @@ def test_the_total_time_is_bounded(tmp_path):
     ended, output = carry_out("while :; do echo x; sleep 0.05; done", tmp_path, timeout=0.6)
     assert ended.how == "timeout"
     assert ended.why == "It took longer than 0.6 seconds and was ended."
-    assert ended.signal == 15
+    assert (ended.code, ended.signal) in ((None, 15), (143, None))
     assert "x" in output.text
     assert time.monotonic() - began < 10
 
@@ -145,7 +147,8 @@ def test_it_is_asked_whether_to_stop_and_stops(tmp_path):
 
     ended, _ = carry_out("sleep 30", tmp_path, stop=stop)
     assert ended.how == "aborted"
-    assert ended.signal == 15
+    # The shell may see its child end by the signal before its own arrives.
+    assert (ended.code, ended.signal) in ((None, 15), (143, None))
     assert len(asked) == 3
     assert asked[2] - asked[1] < 0.5
 

@@ -73,8 +73,9 @@ def _judged(
     store = FactStore(facts) if facts.is_file() else None
     try:
         with closing(History(planning.git_dir, live, targets)) as history:
+            engine = Engine(history, store)
             chores = chore_commits(history, commits, planning.policy)
-            judged = Engine(history, store).judge([list(commits)], chores)
+            judged = engine.judge([list(commits)], chores)
         return {name: verdicts[0] for name, verdicts in judged.items()}, chores.issuperset(commits)
     finally:
         if store is not None:
