@@ -5,9 +5,13 @@ class IncidentsConfig(AppConfig):
     name = "incidents"
 
     def ready(self) -> None:
-        """Take a place among the tabs; releases knows nothing of incidents."""
-        from releases.views.tabs import OF_OTHERS
+        """Take a place among the tabs and on other pages; releases knows nothing of incidents."""
+        from releases.views.strips import ON_HOTFIX, ON_OVERVIEW
+        from releases.views.tabs import COUNTS, OF_OTHERS
 
         tab = ("incidents", "Incidents", "siren", "incidents/")
         if tab not in OF_OTHERS:
             OF_OTHERS.append(tab)
+            COUNTS["incidents"] = "incidents.views.strips.on_tab"
+            ON_OVERVIEW.append("incidents.views.strips.on_overview")
+            ON_HOTFIX.append("incidents.views.strips.on_hotfix")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.cache import cache
 from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
@@ -14,7 +15,11 @@ from releases.projects.models import Project
 
 from .facts import Exposure, Fact, Suggestion, exposure, suggestion, timeline, warnings
 from .models import Component, Impact, Incident
+from .services import OPEN
 from .states import TIME_NAMES, TIMES, word_due
+
+KEPT = 5
+"""Seconds for which the counts of open incidents are kept; whoever changes one drops them."""
 
 
 @dataclass(slots=True)
@@ -63,11 +68,24 @@ def incidents_of(user: Any, project: Project | None = None, *, drills: bool = Fa
     )
 
 
-def open_count(user: Any, project: Project | None = None) -> int:
-    """Open incidents, for the tab."""
-    rows = Incident.objects.exclude(state=Incident.State.RESOLVED).filter(drill=None)
-    rows = rows.filter(project=project) if project else rows.filter(project__in=Project.objects.seen_by(user))
-    return rows.count()
+def open_by_project(*, fresh: bool = False) -> dict[int, int]:
+    """How many incidents each project has open, by its key. Every page asks, so it is kept for a moment."""
+    found: dict[int, int] | None = None if fresh else cache.get(OPEN)
+    if found is None:
+        rows = Incident.objects.exclude(state=Incident.State.RESOLVED).filter(drill=None)
+        found = dict(rows.order_by().values_list("project").annotate(Count("pk")))
+        cache.set(OPEN, found, KEPT)
+    return found
+
+
+def open_count(user: Any, project: Project | None = None, *, fresh: bool = False) -> int:
+    """Open incidents among what this person may see, for the tab."""
+    counts = open_by_project(fresh=fresh)
+    if project is not None:
+        return counts.get(project.pk, 0)
+    if not counts:
+        return 0
+    return sum(counts[pk] for pk in Project.objects.seen_by(user).filter(pk__in=counts).values_list("pk", flat=True))
 
 
 def incident_page(incident: Incident) -> IncidentPage:

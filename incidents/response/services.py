@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -22,6 +23,8 @@ from .states import TIME_NAMES, TIMES, calm, out_of_order, reopens
 
 LONGEST_TITLE, LONGEST_TEXT, LONGEST_WHY = 200, 10_000, 2_000
 ROLES = ("lead", "communications", "scribe")
+OPEN = "incidents-open"
+"""Where the counts of open incidents are kept."""
 _AHEAD = timedelta(minutes=2)
 """A clock may be this far ahead of ours; a time beyond that has not happened yet."""
 
@@ -227,6 +230,8 @@ def tell(
         subject=subject_of(incident), target=target, old=old, new=new, why=why, evidence=facts | (evidence or {}),
         key=key,
     )  # fmt: skip
+    cache.delete(OPEN)
+    transaction.on_commit(lambda: cache.delete(OPEN), robust=True)
     live.publish(topic_of(incident), live.project_topic(incident.project_id), live.OVERVIEW)
     return row
 

@@ -22,9 +22,11 @@ from incidents.response.services import (
     update_correct,
 )
 from incidents.tasks import announce_soon
-from releases.hotfix_forms import ReasonForm
+from releases.hotfix_forms import HotfixForm, ReasonForm
 from releases.hotfixes.models import Hotfix
-from releases.views import asking
+from releases.hotfixes.services import hotfix_open
+from releases.views import asking, fetching
+from releases.views import links as places
 from releases.views.asking import Done, Question
 
 from . import links
@@ -147,6 +149,33 @@ def _link(request: HttpRequest, incident: Incident) -> Asked:
     return question, do
 
 
+def _fix(request: HttpRequest, incident: Incident) -> Asked:
+    """Open a hotfix for it, tied to it, with what is known filled in."""
+    initial = {
+        "title": incident.title, "severity": incident.severity, "impact": incident.impact[:5000],
+        "owner": request.user.pk,
+    }  # fmt: skip
+    form = HotfixForm(incident.project, request.POST or None, initial=initial)
+    form.fields["key"].widget.attrs |= {"class": "input mono", "autocomplete": "off", "placeholder": "TICKET-1234"}
+    says = [f"It is tied to {incident.key}: what happens to it comes onto the timeline by itself."]
+    question = _question(
+        request, incident, "Open a hotfix", "Open it", form=form, says=says, icon="git-branch",
+    )  # fmt: skip
+
+    def do() -> Done:
+        data = form.cleaned_data
+        # Not in one transaction: opening reads git meanwhile, and a hotfix that is not tied yet can be tied later.
+        hotfix = hotfix_open(
+            incident.project, data["key"], data["title"], impact=data["impact"], severity=data["severity"],
+            owner=data["owner"], actor=request.user,
+        )  # fmt: skip
+        incident_link(incident, hotfix, request.user)
+        fetching.tell(incident.project)
+        return Done(f"{hotfix.key} is open. Triage comes first.", places.hotfix(incident.project.slug, hotfix.key))
+
+    return question, do
+
+
 def _unlink(request: HttpRequest, incident: Incident) -> Asked:
     hotfix = get_object_or_404(Hotfix, incidents=incident, key=request.GET.get("hotfix", ""))
     form = ReasonForm(request.POST or None)
@@ -161,5 +190,5 @@ def _unlink(request: HttpRequest, incident: Incident) -> Asked:
 
 VERBS: dict[str, Callable[[HttpRequest, Incident], Asked]] = {
     "say": _say, "correct": _correct, "edit": _edit, "times": _times, "hurts": _hurts, "link": _link,
-    "unlink": _unlink,
+    "unlink": _unlink, "fix": _fix,
 }  # fmt: skip

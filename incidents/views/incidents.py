@@ -20,6 +20,7 @@ from releases import live
 from releases.hotfixes.models import Hotfix
 from releases.projects.models import Project
 from releases.views import asking, live_part
+from releases.views import links as places
 from releases.views.access import get_project, may, open_to_visitors, require, require_any
 from releases.views.asking import Done, Question
 
@@ -100,8 +101,7 @@ def incident(request: HttpRequest, key: str) -> HttpResponse:
         "tab": "incidents", "project": row.project, "incident": row, "shown": shown, "live": topics,
         "url": links.incident(row.key), "may_act": may(request, Act.HOTFIX),
         "acts": {verb.replace("-", "_"): links.act(row.key, verb) for verb in _VERBS},
-        "hotfixes": [(hotfix, f"/projects/{row.project.slug}/hotfixes/{hotfix.key}/") for hotfix in shown.hotfixes],
-        "hotfix_new": f"/projects/{row.project.slug}/hotfix/new/",
+        "hotfixes": [(hotfix, places.hotfix(row.project.slug, hotfix.key)) for hotfix in shown.hotfixes],
     }  # fmt: skip
     if shown.suggestion:
         context["suggestion_url"] = links.act(row.key, "say", state=shown.suggestion.state)
@@ -111,7 +111,7 @@ def incident(request: HttpRequest, key: str) -> HttpResponse:
     return response
 
 
-_VERBS = ("say", "edit", "times", "hurts", "link")
+_VERBS = ("say", "edit", "times", "hurts", "link", "fix")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -27,3 +27,8 @@ def act(key: str, verb: str, **query: str) -> str:
 def declare(slug: str = "", **query: str) -> str:
     path = f"{get_script_prefix()}projects/{slug}/incidents/new/" if slug else f"{get_script_prefix()}incidents/new/"
     return f"{path}?{urlencode(query)}" if query else path
+
+
+def status(slug: str) -> str:
+    """A status page."""
+    return f"{get_script_prefix()}status/{slug}/"

@@ -18,10 +18,10 @@ from releases.hotfixes.listing import hotfix_count
 from releases.policies import overview
 from releases.projects.models import Project
 
-from . import links, waiting, words
+from . import links, strips, waiting, words
 from .access import get_project, may
 from .icons import icon
-from .tabs import OF_OTHERS
+from .tabs import COUNTS, OF_OTHERS
 
 REST = ("incidents", "releases", "projects")
 """Tabs for which the bar of a phone has no room."""
@@ -162,11 +162,19 @@ class Frame:
             ("overview", "Overview", "layout-dashboard", base, 0),
             ("matrix", "Merge-back", "git-merge", f"{base}merge-back/", self.owed),
             ("hotfixes", "Hotfixes", "git-branch", f"{base}hotfixes/", self.hotfixes),
-            *((key, label, name, f"{base}{path}", 0) for key, label, name, path in OF_OTHERS),
+            *((key, label, name, f"{base}{path}", self._others[key]) for key, label, name, path in OF_OTHERS),
             ("deploys", "Deploys", "rocket", f"{base}deploys/", 0),
             ("releases", "Releases", "tag", f"{base}releases/", 0),
             ("projects", "Projects", "list", address("releases:projects"), 0),
         ]
+
+    @cached_property
+    def _others(self) -> dict[str, int]:
+        """What the tabs of other apps count."""
+        person = self.request.user if self.request else None
+        known = {key: COUNTS[key] for key, *_ in OF_OTHERS if key in COUNTS and person is not None}
+        counts = {key: strips.counted(name, person, self.project, self._fresh) for key, name in known.items()}
+        return {key: counts.get(key, 0) for key, *_ in OF_OTHERS}
 
     def _current(self, key: str) -> str:
         return ' aria-current="page"' if key == self.context.get("tab") else ""

@@ -27,7 +27,7 @@ from releases.projects import history
 from releases.projects.models import Project, Release
 from releases.projects.signatures import signing_key, tag_seal
 
-from . import links, live_part
+from . import links, live_part, strips
 from .access import get_project, may, open_to_visitors
 from .hotfix_acts import get_hotfix
 from .hotfix_next import shown_next, shown_ways
@@ -63,6 +63,7 @@ def hotfix(request: HttpRequest, slug: str, key: str) -> HttpResponse:
             "check_url": reverse("releases:project-check", args=[slug]) if may(request, Act.CHECK) else "",
             "graph_wide": page.graph_wide, "graph_tall": page.graph_tall, "git_problem": repo.problem,
             "changes": changes(found, repo), "pipe": pipe_of(request, project, found, part=part),
+            "strips": strips.drawn(strips.ON_HOTFIX, request, found),
             **_side(page, request, acts), **_next(page, request, acts),
         }  # fmt: skip
     response = render(request, "releases/_hotfix.html" if part else "releases/hotfix.html", context)

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import get_script_prefix, reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from hotfixdash.accounts.roles import Act
@@ -22,7 +23,7 @@ from releases.projects import selectors
 from releases.projects.models import Project
 from releases.projects.selectors import ProjectRow
 
-from . import fetching, links, live_part
+from . import fetching, links, live_part, strips
 from .access import get_project, may, open_to_visitors, require
 from .frame import SWITCHER
 from .kept import kept
@@ -44,8 +45,9 @@ def overview(request: HttpRequest) -> HttpResponse:
         nav = [{"name": row.name, "slug": row.slug} for row in rows[: SWITCHER + 1]]
         page = OverviewPage(rows, debt, asked, one=False)
         fact = {"nav_owed": debt.act, "nav_projects": nav, "nav_hotfixes": hotfix_count(request.user)}
-        news = hotfix_news(None, request.user, [row.pk for row in rows])
-        return {"page": page, "topics": topics, "news": news, "fact": fact}
+        pks = [row.pk for row in rows]
+        news = hotfix_news(None, request.user, pks)
+        return {"page": page, "topics": topics, "news": news, "fact": fact, **_strips(pks, None)}
 
     # Whoever may see everything sees the same; for anybody else the part is their own.
     who = "everything" if everything else request.user.pk
@@ -72,9 +74,18 @@ def project_overview(request: HttpRequest, slug: str) -> HttpResponse:
             "topics": topics,
             "release_url": links.release(slug, rows[0].tag),
             "shipped": _before(project, rows[0].tag),
+            **_strips([project.pk], project),
         }
 
     return _answer(request, projects, (asked, topics), context, {"project": project})
+
+
+def _strips(pks: list[int], project: Project | None) -> dict[str, SafeString]:
+    """What other apps show there."""
+    return {
+        "strips": strips.drawn(strips.ON_OVERVIEW, pks, project),
+        "side_strips": strips.drawn(strips.ON_OVERVIEW_SIDE, pks, project),
+    }
 
 
 def _rows(projects: QuerySet[Project]) -> list[ProjectRow]:
