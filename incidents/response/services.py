@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -25,6 +27,7 @@ LONGEST_TITLE, LONGEST_TEXT, LONGEST_WHY = 200, 10_000, 2_000
 ROLES = ("lead", "communications", "scribe")
 OPEN = "incidents-open"
 """Where the counts of open incidents are kept."""
+_CHAT = URLValidator(schemes=["https", "http"])
 _AHEAD = timedelta(minutes=2)
 """A clock may be this far ahead of ours; a time beyond that has not happened yet."""
 
@@ -62,7 +65,7 @@ def incident_declare(
     """
     fresh = Incident(
         project=project, title=_title(title), impact=_text(impact, "impact", needed=False),
-        severity=_severity(severity), public=public, lead=lead or actor, chat_url=chat_url, declared_by=actor,
+        severity=_severity(severity), public=public, lead=lead or actor, chat_url=_chat(chat_url), declared_by=actor,
         started_at=_past(started_at, "started_at"), detected_at=_past(detected_at, "detected_at"), drill=drill,
     )  # fmt: skip
     _in_order(fresh)
@@ -134,8 +137,9 @@ def incident_edit(incident: Incident, actor: Any = None, **changes: Any) -> Inci
     """Change title, impact, severity, public, chat_url, a role or introduced_by; one ledger row tells all of it."""
     checks: dict[str, Any] = {
         "title": _title, "severity": _severity, "impact": lambda value: _text(value, "impact", needed=False),
+        "chat_url": _chat,
     }  # fmt: skip
-    unknown = set(changes) - {*checks, *ROLES, "public", "chat_url", "introduced_by"}
+    unknown = set(changes) - {*checks, *ROLES, "public", "introduced_by"}
     if unknown:
         raise TypeError(f"not editable: {', '.join(sorted(unknown))}")
     with transaction.atomic():
@@ -304,6 +308,17 @@ def _title(value: str) -> str:
 def _text(value: str, field: str, *, needed: bool = True, longest: int = LONGEST_TEXT) -> str:
     name = {"impact": "The impact", "why": "The reason", "note": "The note"}.get(field, "The text")
     return typed(value, field, name, longest, lines=True, required=needed, error=IncidentError)
+
+
+def _chat(value: str) -> str:
+    """An address that a browser may be sent to."""
+    address = value.strip()
+    if address:
+        try:
+            _CHAT(address)
+        except ValidationError:
+            raise IncidentError("chat_url", "A chat channel's address begins with https://.") from None
+    return address
 
 
 def _severity(value: int) -> int:

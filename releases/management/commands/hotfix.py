@@ -57,7 +57,7 @@ class Command(BaseCommand):
     def _open(self, options: dict[str, Any]) -> None:
         hotfix = hotfix_open(
             find_project(options["project"]), options["key"], options["title"],
-            impact=options["impact"], severity=options["severity"], owner=_person(options["owner"]),
+            impact=options["impact"], severity=options["severity"], owner=find_person(options["owner"]),
         )  # fmt: skip
         self._say(f"{hotfix.key} is open; it is at {hotfix.get_stage_display().lower()}.")
 
@@ -103,7 +103,8 @@ class Command(BaseCommand):
         self.stdout.write("\t".join(map(harmless, parts)))
 
 
-def _person(name: str | None) -> Any:
+def find_person(name: str | None) -> Any:
+    """Whoever has this user name; None when none is given. Raises `CommandError`."""
     if not name:
         return None
     person = get_user_model().objects.filter(username=name, is_active=True).first()
