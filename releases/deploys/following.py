@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Value
+from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
@@ -20,6 +20,7 @@ from releases.hotfixes.observing import hotfixes_observe
 from releases.hotfixes.stages import StageKey, StageState
 from releases.ledger.models import Event
 from releases.ledger.services import event_write
+from releases.projects.in_production import Running
 from releases.projects.models import Project
 
 from .models import Environment, Run, Step
@@ -205,7 +206,21 @@ def stages_told_keep(project: Project) -> list[str]:
     environments = Environment.objects.filter(project=project)
     told = stages_told(PipelineSpec.from_data(pipeline.spec), environments) if pipeline else []
     Project.objects.filter(pk=project.pk).exclude(stages_told=told).update(stages_told=told)
+    running_keep(project.pk)
     return told
+
+
+def running_keep(project_pk: int) -> None:
+    """Bring `Project.running` in line with the environments of production; call it when what runs there changed."""
+    rows = Environment.objects.filter(
+        project=project_pk, kind=Environment.Kind.PRODUCTION, retired_at=None, live__isnull=False
+    )
+    found = [
+        Running(row.name, row.live.tag, row.live.commit, row.live_since or timezone.now()).as_data()
+        for row in rows.select_related("live").order_by("order", "pk")
+        if row.live is not None
+    ]
+    Project.objects.filter(pk=project_pk).exclude(running=found).update(running=found)
 
 
 # --- tickets ------------------------------------------------------------------------------------------------------
@@ -221,7 +236,12 @@ def hotfixes_behind() -> dict[int, list[int]]:
     if not recent.exists():
         return {}
     behind: dict[int, list[int]] = {}
-    found = Hotfix.objects.exclude(tag="").filter(Exists(news), observed_at__gt=timezone.now() - LOOKED_BACK)
+    # Another release may have brought it into production, or taken it out: that concerns every ticket with a tag.
+    moved = Event.objects.filter(
+        project=OuterRef("project"), kind=f"stage.{StageKey.PRODUCTION}", at__gt=OuterRef("observed_at")
+    )
+    unfinished = Hotfix.objects.exclude(tag="").filter(Q(Exists(news)) | Q(Exists(moved), finished_at=None))
+    found = unfinished.filter(observed_at__gt=timezone.now() - LOOKED_BACK)
     for pk, project in found.values_list("pk", F("project_id")):
         behind.setdefault(project, []).append(pk)
     return behind

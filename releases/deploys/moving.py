@@ -21,7 +21,7 @@ from releases.projects.services.leases import NUDGE_AGAIN, silent
 
 from .binding import changed
 from .errors import RunLost
-from .following import follow, tell
+from .following import follow, running_keep, tell
 from .gates import holds, queue_of
 from .models import Environment, Run, Step
 from .models.runs import HOLDING
@@ -141,6 +141,7 @@ def live_if_deployed(run: Run) -> None:
     evidence = {"replaces": run.environment.live_id}
     run.live_at = run.environment.live_since = now
     run.environment.live_id = run.pk
+    running_keep(run.project_id)
     _watched_no_more(run)
     tell(run, "run.live", f"{run.tag} is live in {run.environment.name}.", by="worker", evidence=evidence)
 

@@ -83,6 +83,12 @@ class HotfixFacts:
     tagger: str = ""
     live_since: float | None = None
     """Since when production's refs contain it."""
+    runs_since: float | None = None
+    """Since when an environment of production runs a release with it; None where none does, or none is tracked."""
+    runs_tag: str = ""
+    """That release."""
+    runs_instead: str = ""
+    """The release without it that production runs; empty when an environment has it, or none is tracked."""
     targets: tuple[TargetFact, ...] = ()
     debts: tuple[DebtFact, ...] = ()
     told: Mapping[str, Told] = field(default_factory=dict)

@@ -26,7 +26,6 @@ def facts_of(
     size = ChangeSize.from_data(found.change)
     reviews = reviews_of(hotfix, found.head, found.commits, ground, people)
     release = ground.releases.get(found.tag)
-    words = _told(hotfix, found.tag, told)
     return HotfixFacts(
         opened_at=hotfix.created_at.timestamp(),
         track=track_of(hotfix),
@@ -54,9 +53,22 @@ def facts_of(
         live_since=_seconds(found.live_since),
         targets=tuple(_targets(found, ground)) if found.live_since else (),
         debts=tuple(DebtFact(debt.branch, debt.subject, _seconds(debt.settled_at)) for debt in hotfix.debts.all()),
-        told=words,
-        tracked=_tracked(ground, found.tag, release, words),
+        **_pipeline(found, ground, release, _told(hotfix, found.tag, told)),
     )
+
+
+def _pipeline(found: Tie, ground: Ground, release: ReleaseRow | None, told: Mapping[str, Told]) -> dict[str, Any]:
+    """What the pipeline and the environments of production say."""
+    tracked = _tracked(ground, found.tag, release, told)
+    if StageKey.PRODUCTION not in tracked:
+        return {"told": told, "tracked": tracked}
+    return {
+        "told": told,
+        "tracked": tracked,
+        "runs_since": _seconds(found.runs.since) if found.runs else None,
+        "runs_tag": found.runs.tag if found.runs else "",
+        "runs_instead": found.runs_instead,
+    }
 
 
 def _tracked(

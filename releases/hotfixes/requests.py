@@ -15,6 +15,7 @@ from releases.operations.selectors import operations_latest
 from releases.policies.flow import FlowPolicy
 from releases.policies.models import Target, Verdict
 from releases.policies.names import matches, version_in
+from releases.projects.in_production import release_in_production
 from releases.projects.models import Project, Ref, Release
 from releases.projects.versions import next_patch
 
@@ -133,7 +134,7 @@ def cut_ask(standing: Standing, tag: str = "") -> Ask:
 def _base(standing: Standing, tag: str) -> Release | None:
     """The release to cut from; None when nothing was ever released."""
     if not tag:
-        return standing.project.production_release
+        return release_in_production(standing.project)
     row = Release.objects.filter(project=standing.project, tag=tag, deleted_at=None, on_production=True).first()
     if row is None:
         raise HotfixError("tag", f"{tag[:80]} is no release in production. Choose one that is.", "no-release")
@@ -210,7 +211,7 @@ def clean_up_ask(standing: Standing) -> Ask:
     if not standing.branch_tip:
         raise HotfixError("", "There is no branch (any more).", "gone")
     if not standing.live and not hotfix.is_closed:
-        raise HotfixError("", "It is not in production yet.", "not-live")
+        raise HotfixError("", f"{hotfix.tag or 'It'} is not in production yet.", "not-live")
     owing = [verdict.target.branch for verdict in standing.verdicts if verdict.owed]
     owing += [debt.branch for debt in standing.debts]
     if owing:

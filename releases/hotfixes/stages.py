@@ -104,10 +104,13 @@ _OVER = (StageState.DONE, StageState.SKIPPED)
 
 def _stage(key: StageKey, facts: HotfixFacts) -> Stage:
     told = facts.told.get(key.value)
-    if told is not None and (key in _TOLD or key is StageKey.PRODUCTION):
+    if key is StageKey.PRODUCTION:
+        return _production(facts)
+    if told is not None and key in _TOLD:
         return Stage(key, StageState(told.state), told.at, detail=told.detail)
-    if key.value in facts.tracked and (key in _TOLD or key is StageKey.PRODUCTION):
-        # Being in production's branch is not running in production where a pipeline brings it there.
+    if key.value in facts.tracked and key in _TOLD:
+        if facts.runs_since is not None and facts.runs_tag != facts.tag:
+            return Stage(key, StageState.SKIPPED, detail=f"went out with {facts.runs_tag}")
         return Stage(key, StageState.TODO)
     if key in _TOLD:
         return Stage(key, StageState.SKIPPED, detail=NOT_TRACKED)
@@ -180,7 +183,21 @@ def _tag(facts: HotfixFacts) -> Stage:
 
 
 def _production(facts: HotfixFacts) -> Stage:
-    key = StageKey.PRODUCTION
+    """Whether production has it: the one answer that every step, page and button goes by.
+
+    Where a pipeline tells, what its environments run counts, and being on production's branch is not enough.
+    """
+    key, told = StageKey.PRODUCTION, facts.told.get(StageKey.PRODUCTION.value)
+    if facts.runs_since is not None:
+        if told is not None and told.state == StageState.DONE:
+            return Stage(key, StageState.DONE, told.at, detail=told.detail)
+        return Stage(key, StageState.DONE, facts.runs_since, detail=f"with {facts.runs_tag}")
+    if told is not None:
+        if told.state == StageState.DONE and facts.runs_instead:
+            return Stage(key, StageState.FAILED, told.at, detail=f"{facts.runs_instead} runs there without it")
+        return Stage(key, StageState(told.state), told.at, detail=told.detail)
+    if key.value in facts.tracked:
+        return Stage(key, StageState.TODO)
     if facts.live_since is not None:
         return Stage(key, StageState.DONE, facts.live_since)
     return Stage(key, StageState.WAITING if facts.tag else StageState.TODO)
@@ -221,8 +238,8 @@ def _clean_up(facts: HotfixFacts) -> Stage:
         return Stage(key, StageState.TODO)
     if not facts.branch_here:
         return Stage(key, StageState.DONE, facts.branch_gone_at, detail="branch deleted")
-    merged_back = _merge_back(facts).state in _OVER
-    return Stage(key, StageState.WAITING if merged_back else StageState.TODO)
+    ready = _merge_back(facts).state in _OVER and _production(facts).state is StageState.DONE
+    return Stage(key, StageState.WAITING if ready else StageState.TODO)
 
 
 _OBSERVED = {
@@ -231,7 +248,6 @@ _OBSERVED = {
     StageKey.FIX: _fix,
     StageKey.REVIEW: _review,
     StageKey.TAG: _tag,
-    StageKey.PRODUCTION: _production,
     StageKey.MERGE_BACK: _merge_back,
     StageKey.CLEAN_UP: _clean_up,
 }

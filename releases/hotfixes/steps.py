@@ -12,6 +12,7 @@ from releases.evidence.verdicts import Code
 from releases.operations.models import Operation
 from releases.policies.models import Verdict
 from releases.policies.names import mergeback_branch
+from releases.projects.in_production import release_in_production
 from releases.projects.models import Ref
 
 from .change import ChangeSize, convention
@@ -158,7 +159,7 @@ class _Panel:
         return says[Hotfix.Way(self.hotfix.way)]
 
     def _cut_title(self) -> str:
-        release = self.standing.project.production_release
+        release = release_in_production(self.standing.project)
         return f"Cut {branch_for(self.standing.policy, self.hotfix.key)}" + (f" from {release.tag}" if release else "")
 
     def _cut(self) -> Action:
@@ -168,7 +169,7 @@ class _Panel:
         return self.action("choose-way", "Choose another way" if self.hotfix.way else "Choose the way out")
 
     def _shell_cut(self) -> tuple[str, ...]:
-        release = self.standing.project.production_release
+        release = release_in_production(self.standing.project)
         if release is None:
             return ()
         branch = shlex.quote(branch_for(self.standing.policy, self.hotfix.key))

@@ -10,6 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from releases.evidence.text import says_revert
+from releases.projects.in_production import Running, running
 from releases.projects.models import Release
 
 from .change import measure
@@ -18,6 +19,7 @@ from .keys import holds_key
 from .models import Hotfix
 from .rows import FixRow, ReleaseRow
 from .sight import MOST_COMMITS, Sight, commit_data
+from .stages import StageKey, StageState
 
 
 @dataclass(slots=True)
@@ -36,6 +38,10 @@ class Tie:
     live_since: datetime | None = None
     holders: frozenset[str] = frozenset()
     """Whole names of the branches and tags that contain the fix as it stood on its branch."""
+    runs: Running | None = None
+    """The first environment of production that runs a release with it."""
+    runs_instead: str = ""
+    """What the first environment of production runs when none of them has it."""
 
     @classmethod
     def of(cls, hotfix: Hotfix) -> Tie:
@@ -68,6 +74,7 @@ def tie(hotfix: Hotfix, ground: Ground, sight: Sight) -> Tie:
     elif found.fixes and not found.commits:
         _from_fixes(hotfix, found, ground, sight)
     _shipped(hotfix, found, ground)
+    _runs(hotfix, found, ground, sight)
     return found
 
 
@@ -198,6 +205,30 @@ def _shipped(hotfix: Hotfix, found: Tie, ground: Ground) -> None:
         found.tag = hotfix.tag if hotfix.tag in ground.releases else ""
     since = [fix.live_since for fix in found.fixes if fix.live_since is not None]
     found.live_since = min(since) if since else _live_by_refs(hotfix, found.holders, ground, releases)
+
+
+def _runs(hotfix: Hotfix, found: Tie, ground: Ground, sight: Sight) -> None:
+    """Which environment of production runs it: looked up anew when what runs there changed, or it is not over."""
+    places = running(ground.project)
+    seen = hotfix.observed_at if hotfix.finished_at is not None else None
+    if seen is not None and all(place.since <= seen for place in places):
+        places = tuple(place for place in places if place.tag == found.tag) or places[:1]
+        found.runs = next(iter(places), None)
+        return
+    wanted = [fix.key for fix in found.fixes] or ([found.head] if found.commits else [])
+    for place in places:
+        there = sight.reached(wanted, place.commit) if wanted and place.tag != found.tag else None
+        if there or place.tag == found.tag:
+            found.runs = place
+            return
+        if there is None and hotfix.stages and _was_there(hotfix):
+            found.runs = place  # Git cannot tell now: what was known before stays.
+            return
+    found.runs_instead = places[0].tag if places and found.tag else ""
+
+
+def _was_there(hotfix: Hotfix) -> bool:
+    return any(stage["key"] == StageKey.PRODUCTION and stage["state"] == StageState.DONE for stage in hotfix.stages)
 
 
 def _live_by_refs(

@@ -17,6 +17,7 @@ from releases.policies.models import Target
 from releases.policies.previews import past_versions
 from releases.policies.wording import age, count
 from releases.projects.history import History, reading
+from releases.projects.in_production import commit_in_production, release_in_production
 from releases.projects.models import Release
 
 from .holding import why_unreleasable
@@ -70,10 +71,11 @@ class _Advisor:
         self.hotfix = standing.hotfix
         self.policy: FlowPolicy = standing.policy
         self.history = history
-        self.live = standing.project.production_release
+        self.live = release_in_production(standing.project)
         self.now = timezone.now()
         released = self.live.commit if self.live else ""
-        self.production_tip = next((tip for _name, tip in standing.production_branches), released)
+        running = commit_in_production(standing.project)
+        self.production_tip = running or next((tip for _name, tip in standing.production_branches), released)
         self.main = integration(standing.targets)
         self.unreleased, self.unreleased_total = self._unreleased()
 

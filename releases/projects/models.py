@@ -78,6 +78,10 @@ class Project(models.Model):
     stages_told = models.JSONField(
         default=list, blank=True, help_text="Steps of a hotfix that this project's pipeline tells of; see deploys/."
     )
+    running = models.JSONField(
+        default=list, blank=True,
+        help_text="What the environments of production run: environment, tag, commit, since; see in_production.py.",
+    )  # fmt: skip
 
     objects = ProjectQuerySet.as_manager()
 

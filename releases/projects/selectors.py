@@ -11,6 +11,7 @@ from django.db.models.fields.json import KT
 
 from releases.ledger.models import Event
 
+from .in_production import Running, read_running, release_in_production, running
 from .models import FetchRun, Project, Ref, Release
 
 ACTIVE = (FetchRun.State.QUEUED.value, FetchRun.State.RUNNING.value)
@@ -36,10 +37,18 @@ class ProjectRow:
     error_since: datetime | None
     tag: str
     tagged_at: datetime | None
-    """Since when the release in production is out: the tag's date, else when it was first seen."""
+    """Since when the release in production is out: where its environments tell, since when it runs; else the tag's
+    date, or when it was first seen."""
+    running: tuple[Running, ...] = ()
+    """What the environments of production run, where they tell."""
     run_state: str = ""
     """queued or running while it is being looked at."""
     run_stage: str = ""
+
+    @property
+    def differing(self) -> tuple[Running, ...]:
+        """Environments of production that run another release than the first one does."""
+        return tuple(place for place in self.running if place.tag != self.tag)
 
     @property
     def silence(self) -> str:
@@ -55,7 +64,7 @@ _READ = (
     "remote_url", "visibility", "created_at", "fetched_at", "judged_at", "error_text", "error_code", "error_since",
 )  # fmt: skip
 _FIELDS = (
-    "pk", "name", "slug", "preset", "sla", *_READ,
+    "pk", "name", "slug", "preset", "sla", "stages_told", "running", *_READ,
     "production_release__tag", "production_release__tagged_at", "production_release__first_seen_at",
 )  # fmt: skip
 
@@ -65,11 +74,14 @@ def project_rows(projects: QuerySet[Project]) -> list[ProjectRow]:
     told = projects.annotate(preset=KT("policy__preset"), sla=KT("policy__sla_hours")).order_by("name")
     rows = []
     for found in told.values_list(*_FIELDS):
-        pk, name, slug, preset, sla, *read = found[:-3]
+        pk, name, slug, preset, sla, stages_told, stored, *read = found[:-3]
         tag, tagged, seen = found[-3:]
         row = dict(zip(_READ, read, strict=True))
         hours = int(sla or _DEFAULT_SLA_HOURS)
-        row |= {"tag": tag or "", "tagged_at": tagged or seen}
+        places = read_running(stages_told, stored)
+        row |= {"tag": tag or "", "tagged_at": tagged or seen, "running": places}
+        if places:
+            row |= {"tag": places[0].tag, "tagged_at": places[0].since}
         rows.append(ProjectRow(pk, name, slug, preset or "gitflow", hours, **row))
     return rows
 
@@ -120,8 +132,10 @@ def branch_names(project: Project, limit: int = 200) -> list[str]:
 
 
 def production_releases(project: Project, limit: int = 5) -> list[dict[str, Any]]:
-    """The newest releases on production, newest version first."""
+    """The newest releases that went into production, newest version first; none above the one that runs there."""
     rows = Release.objects.filter(project=project, on_production=True, deleted_at=None).exclude(kind=Release.Kind.PRE)
+    if running(project) and (now := release_in_production(project)) is not None:
+        rows = rows.filter(sort_key__lte=now.sort_key)
     shown = rows.order_by("-sort_key").values("pk", "tag", "kind", "commit", "tagger", "tagged_at", "commit_total")
     return cast("list[dict[str, Any]]", list(shown[:limit]))
 

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from releases.evidence.verdicts import Code
+from releases.hotfixes.listing import stages_of
 from releases.hotfixes.models import Hotfix
+from releases.hotfixes.stages import StageKey, StageState
 from releases.policies.flow import FlowPolicy
 from releases.policies.models import Target, Verdict
 from releases.projects.history import History
 from releases.projects.models import Ref, Release
 
-from . import words
+from . import steps, words
 from .graph.data import COMMITS, TARGETS, Dot, Graph, TargetLane
 
 LINE = 6
@@ -38,7 +40,8 @@ def graph_of(
         return None
     production = _production(policy, verdicts)
     tagged = _tagged(hotfix, release)
-    shipped, says = _shipped(release, verdicts)
+    shipped = _shipped(release, verdicts)
+    says = _production_words(hotfix) if shipped else ""
     if tagged:
         shipped = _brought(hotfix, production, tagged, repo)
         tagged = "" if shipped == tagged else tagged  # Fast-forwarded: its commit is production's own.
@@ -83,12 +86,19 @@ def _brought(hotfix: Hotfix, production: str, tagged: str, repo: History) -> str
     return found.sha if found else ""
 
 
-def _shipped(release: Release | None, verdicts: Sequence[Verdict]) -> tuple[str, str]:
-    """Where the fix reached production, and since when it is live."""
-    fix = verdicts[0].fix if verdicts else None
-    commit = release.commit if release else fix.key if fix else ""
-    live = fix.live_since if fix else None
-    return commit, f"in production since {words.clock(live)}" if live and commit else ""
+def _shipped(release: Release | None, verdicts: Sequence[Verdict]) -> str:
+    """The commit with which the fix reached production's line."""
+    return release.commit if release else verdicts[0].fix.key if verdicts else ""
+
+
+def _production_words(hotfix: Hotfix) -> str:
+    """What the ticket's own step says of production; nothing else may be said beside it."""
+    found = next((stage for stage in stages_of(hotfix.stages) if stage.key is StageKey.PRODUCTION), None)
+    if found is None:
+        return ""
+    if found.state is not StageState.DONE:
+        return "not in production yet" if found.state is not StageState.FAILED else "not in production"
+    return f"in production since {words.clock(steps.moment_of(found.at))}" if found.at else "in production"
 
 
 def _between(repo: History, base: str, shipped: str) -> tuple[Dot, ...]:

@@ -14,6 +14,7 @@ from releases.hotfixes.errors import HotfixError
 from releases.hotfixes.requests import Ask, Standing
 from releases.hotfixes.ways import advise, clean_everywhere
 from releases.operations.models import Operation
+from releases.projects.in_production import release_in_production
 from releases.projects.models import Release
 from releases.tasks import operation_ask
 
@@ -45,7 +46,7 @@ def _running(standing: Standing, ask: Ask) -> list[str]:
 def _cut(ticket: Ticket) -> Asked:
     standing = Standing(ticket.hotfix)
     ask = requests.cut_ask(standing)
-    live = ticket.project.production_release
+    live = release_in_production(ticket.project)
     rows = Release.objects.filter(project=ticket.project, on_production=True, deleted_at=None)
     tags = list(rows.exclude(kind=Release.Kind.PRE).order_by("-sort_key").values_list("tag", flat=True)[:BASES])
     form = forms.CutForm(tags, ticket.data, initial={"tag": live.tag if live else ""})

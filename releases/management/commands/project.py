@@ -17,6 +17,7 @@ from releases.policies.flow import PRESETS, FlowPolicy, Preset
 from releases.policies.flow_checks import policy_faults
 from releases.policies.guess import fitted
 from releases.policies.wording import harmless
+from releases.projects.in_production import release_in_production
 from releases.projects.models import Project
 from releases.projects.selectors import branch_names, tag_names
 from releases.projects.services import (
@@ -108,7 +109,8 @@ class Command(BaseCommand):
     def _list(self, options: dict[str, Any]) -> None:
         rows = Project.objects.select_related("production_release")
         for project in rows:
-            live = project.production_release.tag if project.production_release else "no release"
+            release = release_in_production(project)
+            live = release.tag if release else "no release"
             state = project.error_text or (
                 f"fetched {project.fetched_at:%Y-%m-%d %H:%M} UTC" if project.fetched_at else "not fetched yet"
             )
