@@ -18,7 +18,7 @@ from releases.evidence.verdicts import FixVerdict
 from releases.git import objects
 from releases.git.containment import refs_containing
 from releases.git.page_reads import CommitInfo, FileCount
-from releases.projects.history import History
+from releases.projects.history import History, remembered
 from releases.projects.models import Project
 from releases.projects.services.mirrors import facts_file
 from releases.projects.services.refs import clean
@@ -97,21 +97,33 @@ class Sight:
 
     def judged(self, shas: Sequence[str], tip: str, name: str) -> FixVerdict | None:
         """Whether the line that ends at `tip` has these commits, by the same evidence as every verdict."""
-        git_dir = self.git_dir
-        if git_dir is None or not shas:
+        if not shas:
             return None
+        found = self.history.ask(lambda: self._judge([list(shas)], {sha: sha for sha in shas}, tip, name))
+        return found[0] if found else None
 
-        def ask() -> FixVerdict:
-            path = facts_file(self.project)
-            store = FactStore(path) if path.exists() else None
-            try:
-                with closing(Judged(git_dir, {sha: sha for sha in shas}, {name: tip})) as history:
-                    return Engine(history, store).judge([list(shas)])[name][0]
-            finally:
-                if store is not None:
-                    store.close()
+    def there(self, shas: Sequence[str], tip: str, name: str) -> set[str]:
+        """Those of these commits that the line has in whatever shape, each judged alone; none when git cannot tell."""
+        if not shas:
+            return set()
+        # One name for all such questions: what is kept for going on from takes the place of what was kept before.
+        asked = {f"asked#{sha}": sha for sha in shas}
+        groups = [[sha] for sha in shas]
+        found = self.history.ask(
+            lambda: remembered(("there", tip, *shas), lambda: self._judge(groups, asked, tip, name))
+        )  # fmt: skip
+        return {sha for sha, verdict in zip(shas, found or (), strict=bool(found)) if verdict.settled}
 
-        return self.history.ask(ask)
+    def _judge(self, groups: Sequence[Sequence[str]], asked: dict[str, str], tip: str, name: str) -> list[FixVerdict]:
+        assert self.git_dir is not None  # noqa: S101 - nothing is asked without a mirror
+        path = facts_file(self.project)
+        store = FactStore(path) if path.exists() else None
+        try:
+            with closing(Judged(self.git_dir, asked, {name: tip})) as history:
+                return Engine(history, store).judge(groups)[name]
+        finally:
+            if store is not None:
+                store.close()
 
 
 def commit_data(info: CommitInfo) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from releases.evidence.trial import Pick, Step, Trial, trial_picks
 from releases.git.page_reads import CommitInfo
+from releases.policies.copies import copies
 from releases.policies.flow import FlowPolicy, Preset
 from releases.policies.models import Target
 from releases.policies.previews import past_versions
@@ -19,12 +20,14 @@ from releases.policies.wording import age, count
 from releases.projects.history import History, reading
 from releases.projects.in_production import commit_in_production, release_in_production
 from releases.projects.models import Release
+from releases.projects.unreleased import unreleased
 
 from .holding import why_unreleasable
 from .keys import branch_for
 from .models import Hotfix
 from .offers import Option
 from .requests import Standing
+from .sight import Sight
 
 MOST_COMMITS = 20
 """Commits that an option lists."""
@@ -90,16 +93,15 @@ class _Advisor:
         return Hotfix.Way.FORWARD if forward else Hotfix.Way.CUT
 
     def _unreleased(self) -> tuple[tuple[CommitInfo, ...], int]:
-        """What the integration branch has and production has not, newest first, and how many commits that is."""
+        """What would ship with the integration branch and is not in production in any shape; see unreleased.py."""
         if self.main is None or not self.main.tip:
             return (), 0
-        listed = self.history.log(self.production_tip, self.main.tip, 0, MOST_COMMITS)
-        if listed is None:
-            return (), 0
-        if len(listed) < MOST_COMMITS:
-            return listed, len(listed)
-        compared = self.history.compare(self.production_tip, self.main.tip, 0, 1) if self.production_tip else None
-        return listed, compared.ahead if compared else len(listed)
+        sight = Sight(self.standing.project, self.history)
+
+        def there(shas: Sequence[str]) -> set[str]:
+            return sight.there(shas, self.production_tip, "production")
+
+        return unreleased(self.history, self.production_tip, self.main.tip, copies(self.main.pk), there, MOST_COMMITS)
 
     def _against(self) -> list[str]:
         """What speaks against releasing the integration branch now."""

@@ -111,3 +111,38 @@ def test_without_a_mirror_the_ways_are_still_there(tmp_path: Path, settings: Any
 def test_cadence_is_the_usual_gap() -> None:
     dates = [NOW - timedelta(days=days) for days in (0, 14, 28, 100)]
     assert cadence(dates) == timedelta(days=14)
+
+
+def test_copies_of_what_is_live_neither_ship_along_nor_stand_in_the_way(tmp_path: Path) -> None:
+    repo = make_flow(tmp_path)
+    repo.commit({"app.py": APP}, "The application", branch="main")
+    repo.merge("main", "develop")
+    picked = repo.commit({"app.py": app((30, "mended"))}, "TICKET-5: mend the till", branch="main")
+    repo.tag("v1.0.1", "main", message="1.0.1")
+    repo.pick(picked, "develop")
+    repo.branch("hotfix/TICKET-6", "v1.0.1")
+    repo.commit({"app.py": app((30, "mended"), (10, "rounded"))}, "TICKET-6: round", branch="hotfix/TICKET-6")
+    repo.merge("hotfix/TICKET-6", "main")
+    repo.tag("v1.0.2", "main", message="1.0.2")
+    repo.merge("hotfix/TICKET-6", "develop")
+    hotfix = opened(track(repo, FlowPolicy()))
+    found = ways(hotfix)
+    mine = ["TICKET-10 begin the next feature"]
+    assert [info.subject for info in found["forward"].commits] == mine
+    assert found["forward"].points[0] == "1 commit that is not in production would ship with it."
+    assert [info.subject for info in found["revert"].commits] == mine
+    assert found["revert"].commits_total == 1
+
+
+def test_a_copy_made_there_first_counts_until_production_has_it(tmp_path: Path) -> None:
+    repo = make_flow(tmp_path)
+    repo.commit({"app.py": APP}, "The application", branch="main")
+    repo.merge("main", "develop")
+    repo.tag("v1.0.1", "main", message="1.0.1")
+    first = repo.commit({"app.py": app((30, "mended"))}, "TICKET-5: mend the till", branch="develop")
+    hotfix = opened(track(repo, FlowPolicy()))
+    assert "TICKET-5: mend the till" in [info.subject for info in ways(hotfix)["revert"].commits]
+    repo.pick(first, "main")
+    repo.tag("v1.0.2", "main", message="1.0.2")
+    look(hotfix.project)
+    assert "TICKET-5: mend the till" not in [info.subject for info in ways(hotfix)["revert"].commits]
