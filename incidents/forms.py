@@ -241,7 +241,7 @@ class StatusPageForm(DashForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _choices(self, "projects", Project.objects.order_by("name"))
+        _choices(self, "projects", Project.objects.real().order_by("name"))
         _choices(self, "components", Component.objects.filter(retired_at=None).select_related("project"))
 
 
@@ -270,7 +270,7 @@ class ChannelForm(DashForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _choices(self, "projects", Project.objects.order_by("name"))
+        _choices(self, "projects", Project.objects.real().order_by("name"))
 
 
 def _choices(form: forms.Form, name: str, rows: Any) -> None:

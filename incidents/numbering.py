@@ -12,19 +12,20 @@ T = TypeVar("T")
 TRIES = 5
 
 
-def numbered(rows: Any, make: Callable[[int], T]) -> T:
-    """What `make` gives for the number after the highest among `rows`, in one transaction.
+def numbered(rows: Any, make: Callable[[int], T], first: int = 1) -> T:
+    """What `make` gives for the number after the highest among `rows`, in one transaction; `first` when there is none.
 
     When somebody else took that number at the same moment, it is asked for again with the next.
     """
     for _ in range(TRIES - 1):
         try:
-            return _once(rows, make)
+            return _once(rows, make, first)
         except IntegrityError:
             continue
-    return _once(rows, make)
+    return _once(rows, make, first)
 
 
-def _once(rows: Any, make: Callable[[int], T]) -> T:
+def _once(rows: Any, make: Callable[[int], T], first: int) -> T:
     with transaction.atomic():
-        return make((rows.aggregate(highest=Max("number"))["highest"] or 0) + 1)
+        highest = rows.aggregate(highest=Max("number"))["highest"]
+        return make(first if highest is None else highest + 1)

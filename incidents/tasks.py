@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 
 from incidents.announcements.collecting import announcements_collect
 from incidents.announcements.delivering import channel_deliver, channels_due, messages_lost
+from incidents.drills.models import Drill
+from incidents.drills.preparing import drill_prepare, drills_to_nudge
+from incidents.drills.removing import drill_remove, drills_to_remove, orphans_remove
 from incidents.response.reminders import incidents_remind
 from incidents.status.services import recipients_of, subscribers_forget
 from releases.projects.worker_names import worker_name
+from releases.tasks import fetch_carry_out, run_carry_out_here
 from releases.tasks.sending import NUDGE_LIVES, send
 
 
@@ -34,6 +40,35 @@ def deliver(channel_pk: int) -> None:
         send(deliver, channel_pk, expires=NUDGE_LIVES)
 
 
+# Taken off the queue when it begins: a worker that died over it must not get it again at once, the sweep sees to that.
+@shared_task(name="incidents.tasks.prepare_drill", acks_late=False)  # type: ignore[untyped-decorator]
+def prepare_drill(drill_pk: int) -> None:
+    """Prepare one drill, unless somebody is at it."""
+    drill_prepare(drill_pk, worker_name(), fetch_carry_out, run_carry_out_here)
+
+
+@shared_task(name="incidents.tasks.remove_drill")  # type: ignore[untyped-decorator]
+def remove_drill(drill_pk: int) -> None:
+    """Remove the copy of one drill that is over, with its files."""
+    drill = Drill.objects.filter(pk=drill_pk, removed_at=None).select_related("project", "copy").first()
+    if drill is not None:
+        drill_remove(drill)
+
+
+def drill_nudge(drill_pk: int) -> None:
+    """For doors: when the transaction commits, a worker prepares the drill; without a broker the sweep sees to it."""
+    transaction.on_commit(lambda: send(prepare_drill, drill_pk, queue="deploy", expires=NUDGE_LIVES), robust=True)
+
+
+def drills_look(now: datetime) -> None:
+    """Drills that nobody prepares, and copies that are to go."""
+    for pk in drills_to_nudge(now):
+        send(prepare_drill, pk, queue="deploy", expires=NUDGE_LIVES)
+    for pk in drills_to_remove(now):
+        send(remove_drill, pk, expires=NUDGE_LIVES)
+    orphans_remove()
+
+
 def sweep_now() -> int:
     """One sweep, in this process; returns for how many channels something is due."""
     now = timezone.now()
@@ -41,6 +76,7 @@ def sweep_now() -> int:
     messages_lost(now)
     subscribers_forget(now)
     announcements_collect(recipients_of)
+    drills_look(now)
     return channels_nudge()
 
 

@@ -7,6 +7,7 @@ from .accounts import *  # noqa: F403
 from .base import *  # noqa: F403
 from .celery import *  # noqa: F403
 from .database import *  # noqa: F403
+from .drills import *  # noqa: F403
 from .git import *  # noqa: F403
 from .logs import *  # noqa: F403
 from .mail import *  # noqa: F403

@@ -5,10 +5,12 @@ import sys
 
 from .env import DATA_DIR, env, number
 
-__all__ = ["EVIDENCE_DIR", "GIT_ALLOWED_ROOTS", "GIT_ALLOW_PRIVATE_HOSTS", "GIT_TIMEOUT", "MIRROR_DIR"]
+__all__ = ["DRILLS_DIR", "EVIDENCE_DIR", "GIT_ALLOWED_ROOTS", "GIT_ALLOW_PRIVATE_HOSTS", "GIT_TIMEOUT", "MIRROR_DIR"]
 
 MIRROR_DIR = DATA_DIR / "mirrors"
 EVIDENCE_DIR = DATA_DIR / "evidence"
+DRILLS_DIR = DATA_DIR / "drills"
+"""Throw-away repositories of drills, with their sandboxes. A drill's project reaches no remote outside of it."""
 GIT_ALLOWED_ROOTS = env.list("GIT_ALLOWED_ROOTS", default=[str(DATA_DIR / "demo")])
 """Local folders below which the web may track repositories by path."""
 GIT_ALLOW_PRIVATE_HOSTS = env.list("GIT_ALLOW_PRIVATE_HOSTS", default=[])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
@@ -44,6 +46,11 @@ class Component(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+DRILLS_FROM = 1_000_000_000
+"""Incidents of drills have numbers from here on."""
+_KEY = re.compile(r"(INC|DRILL)-([1-9][0-9]{0,8})\Z", re.ASCII)
 
 
 class Incident(models.Model):
@@ -97,7 +104,20 @@ class Incident(models.Model):
 
     @property
     def key(self) -> str:
-        return f"INC-{self.number}"
+        return self.key_of(self.number)
+
+    @staticmethod
+    def key_of(number: int) -> str:
+        """INC-58; of drills DRILL-3, which are counted on their own, so that no real number is missing."""
+        return f"INC-{number}" if number < DRILLS_FROM else f"DRILL-{number - DRILLS_FROM + 1}"
+
+    @staticmethod
+    def number_of(key: str) -> int | None:
+        """The number behind what people type as a key; None when it is none."""
+        found = _KEY.match(key)
+        if found is None:
+            return None
+        return int(found[2]) + (DRILLS_FROM - 1 if found[1] == "DRILL" else 0)
 
     @property
     def is_open(self) -> bool:

@@ -55,13 +55,13 @@ class IncidentPage:
         return None if began is None else (self.incident.ended_at or timezone.now()) - began
 
 
-def incidents_of(user: Any, project: Project | None = None, *, drills: bool = False) -> QuerySet[Incident]:
-    """The incidents that this person may see, newest first; drills only when asked for."""
-    rows = Incident.objects.filter(project__in=Project.objects.seen_by(user)).select_related("project", "lead")
+def incidents_of(user: Any, project: Project | None = None) -> QuerySet[Incident]:
+    """The incidents that this person may see, newest first; or of one project that they may see, drills included."""
+    rows = Incident.objects.select_related("project", "lead")
     if project is not None:
         rows = rows.filter(project=project)
-    if not drills:
-        rows = rows.filter(drill=None)
+    else:
+        rows = rows.filter(project__in=Project.objects.seen_by(user), drill=None)
     return rows.annotate(
         hotfix_total=Count("hotfixes", distinct=True),
         spoke_at=Max("updates__at", filter=Q(updates__public=True)),

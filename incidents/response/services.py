@@ -20,7 +20,7 @@ from releases.policies.typed import typed
 from releases.projects.models import Project, Release
 
 from .errors import IncidentError
-from .models import Component, Health, Impact, Incident, Severity, Update
+from .models import DRILLS_FROM, Component, Health, Impact, Incident, Severity, Update
 from .states import TIME_NAMES, TIMES, calm, out_of_order, reopens
 
 LONGEST_TITLE, LONGEST_TEXT, LONGEST_WHY = 200, 10_000, 2_000
@@ -63,6 +63,9 @@ def incident_declare(
 
     Times that are not known stay unknown.
     """
+    if project.is_drill:
+        # Whatever is declared in a drill belongs to it, and is nobody's business outside.
+        drill, public = drill or getattr(project, "drill", None), False
     fresh = Incident(
         project=project, title=_title(title), impact=_text(impact, "impact", needed=False),
         severity=_severity(severity), public=public, lead=lead or actor, chat_url=_chat(chat_url), declared_by=actor,
@@ -75,7 +78,11 @@ def incident_declare(
         fresh.save(force_insert=True)
         _declared(fresh, hurt or {}, hotfix, text, actor)
 
-    numbered(Incident.objects, make)
+    # Drills are counted on their own: they leave no gap in the numbers that people say aloud.
+    if drill is None:
+        numbered(Incident.objects.filter(number__lt=DRILLS_FROM), make)
+    else:
+        numbered(Incident.objects.filter(number__gte=DRILLS_FROM), make, DRILLS_FROM)
     fresh.refresh_from_db()
     return fresh
 
@@ -144,6 +151,8 @@ def incident_edit(incident: Incident, actor: Any = None, **changes: Any) -> Inci
         raise TypeError(f"not editable: {', '.join(sorted(unknown))}")
     with transaction.atomic():
         standing = _locked(incident)
+        if standing.drill_id is not None and changes.get("public"):
+            raise IncidentError("public", "This is a drill: nothing about it is told outside.", "drill")
         told = []
         for name, value in changes.items():
             new = checks[name](value) if name in checks else value

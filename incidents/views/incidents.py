@@ -77,10 +77,10 @@ def _list(request: HttpRequest, project: Project | None, topics: str) -> HttpRes
 
 def get_incident(request: HttpRequest, key: str, act: Act = Act.VIEW) -> Incident:
     """The incident of this key, when this person may see its project and do `act` there. Raises Http404 and more."""
-    number = key[4:]
-    if not key.startswith("INC-") or not number.isascii() or not number.isdigit() or len(number) > 9:
+    number = Incident.number_of(key)
+    if number is None:
         raise Http404("No such incident.")
-    found = Incident.objects.filter(number=int(number)).select_related(
+    found = Incident.objects.filter(number=number).select_related(
         "project", "lead", "communications", "scribe", "declared_by", "introduced_by"
     )
     incident = found.first()

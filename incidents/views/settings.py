@@ -40,7 +40,7 @@ def status_pages(request: HttpRequest) -> HttpResponse:
     planned = Maintenance.objects.filter(cancelled_at=None).select_related("project").order_by("-starts_at")[:20]
     context = {
         "tab": "projects", "pages": pages, "components": components, "planned": planned,
-        "projects": Project.objects.order_by("name"),
+        "projects": Project.objects.real().order_by("name"),
     }  # fmt: skip
     return render(request, "incidents/status_pages.html", context)
 

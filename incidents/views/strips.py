@@ -95,8 +95,9 @@ def on_hotfix(request: HttpRequest, hotfix: Hotfix) -> SafeString:
     """One press to its incident, or to declare one that is tied to it."""
     found = list(hotfix.incidents.order_by("-number").values_list("number", "title")[:SHOWN])
     if found:
-        rows = ((links.incident(f"INC-{number}"), title, icon("siren"), number) for number, title in found)
-        return format_html_join("", '<a class="btn" href="{}" title="{}">{}INC-{}</a>', rows)
+        named = ((Incident.key_of(number), title) for number, title in found)
+        rows = ((links.incident(key), title, icon("siren"), key) for key, title in named)
+        return format_html_join("", '<a class="btn" href="{}" title="{}">{}{}</a>', rows)
     if hotfix.is_closed or not may(request, Act.HOTFIX):
         return SafeString("")
     url = links.declare(hotfix.project.slug, hotfix=hotfix.key, next=places.hotfix(hotfix.project.slug, hotfix.key))

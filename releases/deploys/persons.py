@@ -17,7 +17,7 @@ RANK = {role: number for number, role in enumerate(Role)}
 
 def may_see(run: Run, person: Any) -> None:
     """Raises `DeployRefused` (unseen) when the project is not theirs to see."""
-    if not person.is_active or not Project.objects.seen_by(person).filter(pk=run.project_id).exists():
+    if not person.is_active or not Project.objects.open_to(person).filter(pk=run.project_id).exists():
         raise DeployRefused("unseen", "There is no such deployment.")
 
 

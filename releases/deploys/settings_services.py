@@ -37,6 +37,9 @@ class SecretMissing(Exception):
     """A step asks for a secret that is not stored, or cannot be read; the message is a sentence for people."""
 
 
+_DRILL = "This is a drill: its copy ships into its own sandbox, and knows no secrets."
+
+
 # --- pipeline -----------------------------------------------------------------------------------------------------
 
 
@@ -46,12 +49,16 @@ def pipeline_of(project: Project) -> Pipeline | None:
 
 
 def pipeline_save(
-    project: Project, spec: PipelineSpec, *, note: str = "", actor: Any = None, after: int | None = None
-) -> Pipeline:
+    project: Project, spec: PipelineSpec, *, note: str = "", actor: Any = None, after: int | None = None,
+    sandbox: bool = False,
+) -> Pipeline:  # fmt: skip
     """Keep it as the next version; the same as the one that counts gives that one. Raises `SettingsRefused`.
 
     `after`: the version that was edited (0 for none); it is refused when somebody saved another one meanwhile.
+    `sandbox`: made for a drill; a drill's copy takes no other, so that nothing in it reaches a real place.
     """
+    if project.is_drill and not sandbox:
+        raise SettingsRefused(_DRILL)
     if problems := pipeline_check(spec):
         raise SettingsRefused(*problems)
     data = spec.as_data()
@@ -84,6 +91,8 @@ def pipeline_save(
 
 def secret_set(project: Project, name: str, value: str, *, actor: Any = None) -> DeploySecret:
     """Keep a value, encrypted; the former one of this name is gone. Raises `SettingsRefused`."""
+    if project.is_drill:
+        raise SettingsRefused(_DRILL, field="name")
     if not SECRET.match(name) or len(name) > 80:
         raise SettingsRefused("Capitals, digits and underscores, 80 at most: DEPLOY_TOKEN.", field="name")
     if said := variable_fault(name):

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -214,6 +214,25 @@ class Changes:
         return sha
 
     # --- written down -----------------------------------------------------------------------------------------------
+
+    def edited(self, onto: str, files: Mapping[str, bytes]) -> str:
+        """The tree of a commit with the content of these files, which it has, replaced. Raises MissingObject."""
+        tree = self.commit(onto).tree
+        width = len(tree) // 2
+        changed: dict[bytes, trees.TreeEntry | None] = {}
+        for name, content in files.items():
+            path = os.fsencode(name)
+            entry = trees.find(self.reader.tree, tree, path, width)
+            if entry is None:
+                raise MissingObject(detail=f"{name} is not there")
+            changed[path] = trees.TreeEntry(entry.mode, self._write("blob", content, tree))
+        return trees.replaced(self.reader.tree, self._tree_writer(tree), tree, changed, width)
+
+    def content(self, commit: str, name: str) -> bytes | None:
+        """A file as it is in a commit; None when it is not there, no plain file, or too large."""
+        tree = self.commit(commit).tree
+        entry = trees.find(self.reader.tree, tree, os.fsencode(name), len(tree) // 2)
+        return self.reader.blob(entry.sha, MAX_BLOB) if entry and entry.mode.startswith(b"100") else None
 
     def write_commit(
         self, tree: str, parents: Sequence[str], message: str | bytes, author: Person | bytes, committer: Person,

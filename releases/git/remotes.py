@@ -199,12 +199,13 @@ class RemotePolicy:
     `roots` are local folders below which repositories may be tracked; `private_hosts` are host names or networks
     (CIDR) on private addresses that may be named, also by http; `operator` is the command line of whoever runs the
     installation: any local path, private addresses too. `through_proxy`: https goes through a proxy, which then looks
-    up the names that are unknown here.
+    up the names that are unknown here. `local_only`: nothing but a folder below `roots`, whatever else is allowed.
     """
 
     roots: tuple[str, ...] = ()
     private_hosts: tuple[str, ...] = ()
     operator: bool = False
+    local_only: bool = False
     through_proxy: bool = field(default_factory=_behind_proxy)
     resolver: Resolver = field(default=resolve_host, compare=False)
 
@@ -213,6 +214,8 @@ class RemotePolicy:
         remote = split_remote(text)
         if remote.protocol == "file":
             return self._check_local(remote.path)
+        if self.local_only:
+            raise UrlNotAllowed("A throw-away copy speaks to no other repository than its own, on this machine.")
         addresses = self._check_addresses(remote)
         if remote.protocol == "http" and not (self.operator or self._named(remote.host, addresses)):
             raise UrlNotAllowed("Plain http is not fetched from, since anybody on the way could change it. Use https.")

@@ -87,7 +87,7 @@ def project_called(name: str) -> Project:
     """The project of this slug or name. Raises `Missing`."""
     project = Project.objects.filter(slug=name).first() or Project.objects.filter(name=name).first()
     if project is None:
-        known = ", ".join(Project.objects.values_list("slug", flat=True)[:20]) or "none yet"
+        known = ", ".join(Project.objects.real().values_list("slug", flat=True)[:20]) or "none yet"
         raise Missing("no-project", f"There is no project called {name}.", f"Tracked: {known}.")
     return project
 
@@ -120,7 +120,7 @@ def person_called(name: str | None, project: Project, act: Act) -> Any:
     person = get_user_model().objects.filter(username=name, is_active=True).first()
     if person is None:
         raise Missing("no-person", f"Nobody who may sign in is called {name}.", "See: manage.py account list")
-    if not Project.objects.seen_by(person).filter(pk=project.pk).exists():
+    if not Project.objects.open_to(person).filter(pk=project.pk).exists():
         raise DeployRefused("unseen", f"{name} may not see {project.name}.")
     if not person.may(act):
         raise DeployRefused("role", f"The role of {name}, {person.role.label}, does not include this.")

@@ -100,9 +100,11 @@ def _rank(row: TargetRow) -> tuple[int, int]:
 
 
 def debt(projects: QuerySet[Project] | list[int], *, everything: bool = False) -> Debt:
-    """Two queries. `everything` says that `projects` is every project there is, which spares a subquery."""
+    """Two queries. `everything` says that `projects` is every project there is but drills, which spares a subquery."""
     targets, owed = Target.objects.filter(closed_at=None), Verdict.objects.filter(owed=True)
-    if not everything:
+    if everything:
+        targets = targets.filter(project__drill_of=None)
+    else:
         targets, owed = targets.filter(project__in=projects), owed.filter(project__in=projects)
     fields = ("pk", "project_id", "branch", "kind", "planned_version", "planned_for", "position")
     rows = {row[0]: TargetRow(*row) for row in targets.order_by("position", "branch").values_list(*fields)}

@@ -9,15 +9,32 @@ from django.utils import timezone
 
 
 class ProjectQuerySet(models.QuerySet["Project"]):
+    """Whoever lists or counts asks for `real` or `seen_by`; only who was given one project's name asks `open_to`."""
+
+    def real(self) -> ProjectQuerySet:
+        """Without the throw-away copies of drills: they belong to no list and no figure."""
+        return self.filter(drill_of=None)
+
+    def drills(self) -> ProjectQuerySet:
+        """The throw-away copies alone."""
+        return self.filter(drill_of__isnull=False)
+
     def seen_by(self, user: object) -> ProjectQuerySet:
-        """The projects this person (or an anonymous visitor) may see."""
+        """The projects this person (or an anonymous visitor) may see, drills left out."""
+        return self.real().open_to(user)
+
+    def open_to(self, user: object) -> ProjectQuerySet:
+        """The same with the drills of those projects: what this person may open by its address, unless a visitor."""
         if not getattr(user, "is_authenticated", False):
-            return self.filter(visibility=Project.Visibility.PUBLIC)
+            return self.real().filter(visibility=Project.Visibility.PUBLIC)
         if getattr(user, "is_superuser", False) or getattr(user, "all_projects", False):
             return self
+        open_ones = [Project.Visibility.PUBLIC, Project.Visibility.SIGNED_IN]
         return self.filter(
             models.Q(access__user=user)
-            | models.Q(visibility__in=[Project.Visibility.PUBLIC, Project.Visibility.SIGNED_IN])
+            | models.Q(visibility__in=open_ones)
+            | models.Q(drill_of__access__user=user)
+            | models.Q(drill_of__visibility__in=open_ones)
         ).distinct()
 
 
@@ -83,6 +100,11 @@ class Project(models.Model):
         help_text="What the environments of production run: environment, tag, commit, since; see in_production.py.",
     )  # fmt: skip
 
+    drill_of = models.ForeignKey(
+        "self", models.CASCADE, null=True, blank=True, related_name="copies",
+        help_text="Of a drill's throw-away copy: what it was copied from. It is in no list and no figure.",
+    )  # fmt: skip
+
     objects = ProjectQuerySet.as_manager()
 
     class Meta:
@@ -90,6 +112,11 @@ class Project(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_drill(self) -> bool:
+        """A throw-away copy: its remote lies on this machine, and nothing done to it is real."""
+        return self.drill_of_id is not None
 
     @property
     def in_trouble(self) -> bool:

@@ -17,6 +17,10 @@ from releases.projects.models import Project
 View = Callable[..., HttpResponseBase]
 
 
+_NOT_IN_DRILLS = (Act.EDIT_POLICY, Act.MANAGE)
+"""What leads out of a sandbox, or pulls it down."""
+
+
 class SignInNeeded(Exception):
     """A visitor asked for something that only signed-in people may see; `open_to_visitors` sends them to sign in."""
 
@@ -27,7 +31,7 @@ def get_project(request: HttpRequest, slug: str, act: Act = Act.VIEW) -> Project
     Raises `Http404` when they may not see it (the same as when it does not exist), `PermissionDenied`
     with a sentence when their role is lacking, and `SignInNeeded` for visitors, who may only see public projects.
     """
-    project = Project.objects.seen_by(request.user).filter(slug=slug).first()
+    project = Project.objects.open_to(request.user).filter(slug=slug).first()
     if not request.user.is_authenticated:
         if project is None or act is not Act.VIEW:
             raise SignInNeeded
@@ -36,6 +40,8 @@ def get_project(request: HttpRequest, slug: str, act: Act = Act.VIEW) -> Project
         raise Http404("No such project, or you have no access to it.")
     if not request.user.may(act):
         raise PermissionDenied(f"Your role, {request.user.role.label}, does not include this.")
+    if project.is_drill and act in _NOT_IN_DRILLS:
+        raise PermissionDenied("This is a drill: its copy is set up by itself, and goes away with the drill.")
     return project
 
 

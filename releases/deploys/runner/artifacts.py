@@ -76,6 +76,16 @@ def check(path: Path | str, digest: str) -> bool:
         return False
 
 
+def discard(path: Path | str) -> None:
+    """Remove what was kept, when nobody needs it any more; what does not lie in the store stays."""
+    file = Path(path)
+    if not file.is_absolute() or not file.resolve().is_relative_to(store().resolve()):
+        return
+    file.unlink(missing_ok=True)
+    with suppress(OSError):
+        file.parent.rmdir()  # Only when no other name of the same content is left.
+
+
 def _checked(path: Path, within: Path | None) -> Path:
     try:
         real = path.resolve(strict=True)

@@ -107,7 +107,7 @@ class Command(BaseCommand):
             self.stdout.write(f"No broker is running. Look now with: manage.py fetch {project.slug} --wait")
 
     def _list(self, options: dict[str, Any]) -> None:
-        rows = Project.objects.select_related("production_release")
+        rows = Project.objects.real().select_related("production_release")
         for project in rows:
             release = release_in_production(project)
             live = release.tag if release else "no release"
@@ -195,7 +195,7 @@ def find_project(name: str) -> Project:
     """The project of this slug or name. Raises `CommandError`."""
     project = Project.objects.filter(slug=name).first() or Project.objects.filter(name=name).first()
     if project is None:
-        known = ", ".join(Project.objects.values_list("slug", flat=True)[:20]) or "none yet"
+        known = ", ".join(Project.objects.real().values_list("slug", flat=True)[:20]) or "none yet"
         raise CommandError(f"There is no project called {name}. Tracked: {known}.")
     return project
 

@@ -79,16 +79,28 @@ def mirror_of(project: Project, *, lock_wait: float = LOCK_WAIT) -> Mirror:
 
     `lock_wait`: seconds after which it is `Busy` when somebody else writes to it.
     """
-    policy = RemotePolicy(
-        roots=tuple(settings.GIT_ALLOWED_ROOTS),
-        private_hosts=tuple(settings.GIT_ALLOW_PRIVATE_HOSTS),
-        operator=project.operator_path,
-    )
-    stored = Credential.objects.filter(project=project).first()
+    policy = _policy_of(project)
+    stored = None if project.is_drill else Credential.objects.filter(project=project).first()
     credential = stored and GitCredential(stored.kind, decrypt(stored.secret), stored.username, stored.known_hosts)
     folder = mirror_folder(project)
     return Mirror(
         folder, project.remote_url, policy, credential or None, timeout=settings.GIT_TIMEOUT, lock_wait=lock_wait
+    )
+
+
+def drill_policy() -> RemotePolicy:
+    """What a throw-away copy may speak to: repositories of drills on this machine, nothing else."""
+    return RemotePolicy(roots=(str(settings.DRILLS_DIR),), local_only=True)
+
+
+def _policy_of(project: Project) -> RemotePolicy:
+    """Which remotes it may speak to: a drill's copy only to repositories of drills, wherever its row may lead."""
+    if project.is_drill:
+        return drill_policy()
+    return RemotePolicy(
+        roots=tuple(settings.GIT_ALLOWED_ROOTS),
+        private_hosts=tuple(settings.GIT_ALLOW_PRIVATE_HOSTS),
+        operator=project.operator_path,
     )
 
 

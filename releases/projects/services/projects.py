@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -17,7 +18,7 @@ from releases.ledger.services import event_write
 from ..models import Credential, FetchRun, Project, ProjectAccess
 from ..secrets import decrypt, encrypt
 from .fetches import fetch_request
-from .mirrors import facts_file, mirror_folder, mirror_remove
+from .mirrors import drill_policy, facts_file, mirror_folder, mirror_remove
 
 CHANGEABLE = ("name", "policy", "visibility", "fetch_every", "remote_url", "operator_path")
 _SLUG = 80
@@ -49,28 +50,31 @@ def project_add(
     operator: bool = False,
     visibility: str = Project.Visibility.MEMBERS,
     fetch_every: int = 60,
+    drill_of: Project | None = None,
 ) -> tuple[Project, FetchRun]:
     """Track a repository; its first fetch is queued (the caller nudges). Raises `ProjectError` and `GitError`.
 
     `policy` is a `FlowPolicy` as data; without one it is guessed from the branches and tags at the first fetch.
-    `operator`: added at the command line, where any local path is allowed.
+    `operator`: added at the command line, where any local path is allowed. `drill_of`: it is a drill's throw-away copy
+    of that project; only a folder of drills can be its remote.
     """
     name = " ".join(name.split())
-    url = _checked_url(url, operator=operator)
+    url = _checked_url(url, operator=operator, drill=drill_of is not None)
     with transaction.atomic():
         project = Project(
             name=name,
             slug=_free_slug(name),
             remote_url=url,
-            operator_path=operator and split_remote(url).protocol == "file",
+            operator_path=operator and drill_of is None and split_remote(url).protocol == "file",
             policy=policy or {},
+            drill_of=drill_of,
             visibility=visibility,
             fetch_every=fetch_every,
             hook_secret=encrypt(secrets.token_urlsafe(32)),
         )
         _validate(project)
         project.save()
-        if actor is not None and not getattr(actor, "all_projects", False):
+        if actor is not None and drill_of is None and not getattr(actor, "all_projects", False):
             ProjectAccess.objects.get_or_create(project=project, user=actor)
         event_write(
             "project.added", project_id=project.pk, actor=actor, actor_name="" if actor else "operator",
@@ -80,9 +84,10 @@ def project_add(
     return project, run
 
 
-def _checked_url(url: str, *, operator: bool) -> str:
+def _checked_url(url: str, *, operator: bool, drill: bool = False) -> str:
     """The address to keep: a local path is kept resolved, anything else as typed."""
-    checked = remote_policy(operator=operator).check(url)
+    policy = drill_policy() if drill else remote_policy(operator=operator)
+    checked = policy.check(url)
     return checked.url if checked.protocol == "file" else url.strip()
 
 
@@ -111,6 +116,7 @@ def project_update(project: Project, actor: Any = None, *, operator: bool = Fals
     if unknown:
         raise TypeError(f"cannot change {', '.join(sorted(unknown))}")
     if "remote_url" in changes and changes["remote_url"] != project.remote_url:
+        _must_be_real(project, "remote_url")
         changes["remote_url"] = _checked_url(changes["remote_url"], operator=operator)
         changes["operator_path"] = operator and split_remote(changes["remote_url"]).protocol == "file"
     with transaction.atomic():
@@ -134,15 +140,16 @@ def project_update(project: Project, actor: Any = None, *, operator: bool = Fals
 
 
 def project_delete(project: Project, actor: Any = None) -> None:
-    """Stop tracking; everything that was recorded about it goes, the mirror on this machine included."""
-    folder, facts = mirror_folder(project), facts_file(project)
+    """Stop tracking; everything that was recorded about it goes, the mirror on this machine and drills included."""
     with transaction.atomic():
         event_write(
             "project.removed", actor=actor, actor_name="" if actor else "operator",
             subject=f"project:{project.slug}", old=project.remote_url, why=f"{project.name} is no longer tracked.",
         )  # fmt: skip
+        gone = [(mirror_folder(row), facts_file(row)) for row in (*project.copies.all(), project)]
         project.delete()
-        transaction.on_commit(lambda: mirror_remove(folder, facts))
+        for folder, facts in gone:
+            transaction.on_commit(partial(mirror_remove, folder, facts))
 
 
 def hook_secret(project: Project) -> str:
@@ -162,7 +169,11 @@ def hook_secret_renew(project: Project, actor: Any = None) -> str:
 def credential_set(
     project: Project, kind: str, secret: str, *, username: str = "", known_hosts: str = "", actor: Any = None
 ) -> Credential:
-    """Keep a token or an SSH key, encrypted, and queue a fetch that tries it. The ledger never has the value."""
+    """Keep a token or an SSH key, encrypted, and queue a fetch that tries it. The ledger never has the value.
+
+    Raises `ProjectError` for a drill's copy, which is let in nowhere.
+    """
+    _must_be_real(project, "secret")
     with transaction.atomic():
         credential, _created = Credential.objects.update_or_create(
             project=project,
@@ -176,6 +187,11 @@ def credential_set(
         event_write("credential.set", project_id=project.pk, actor=actor, new=kind, why="The credential was set.")
         fetch_request(project, "person", actor)
     return credential
+
+
+def _must_be_real(project: Project, field: str) -> None:
+    if project.is_drill:
+        raise ProjectError(field, "This is a drill's throw-away copy: it reaches no other repository than its own.")
 
 
 def credential_remove(project: Project, actor: Any = None) -> bool:
