@@ -48,7 +48,9 @@ RECHECK = 30.0
 MOST_TOPICS = 50
 MOST_CLIENTS = 12_000
 MOST_PER_SESSION = 40
-_TOPIC = re.compile(r"(overview|waiting|(?:project|run):[1-9][0-9]{0,17})(?:@([0-9]{1,18}))?", re.ASCII)
+_TOPIC = re.compile(
+    r"(overview|waiting|(?:project|run|incident|postmortem):[1-9][0-9]{0,17})(?:@([0-9]{1,18}))?", re.ASCII
+)
 
 
 @dataclass(eq=False, slots=True)
@@ -317,7 +319,7 @@ def topics_allowed(session_key: str, topics: tuple[str, ...]) -> set[str]:
         request = HttpRequest()
         request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key or None)
         user = get_user(request)
-        visible = Project.objects.seen_by(user)
+        visible = Project.objects.open_to(user)
         projects, runs = _numbers(topics, "project"), _numbers(topics, "run")
         allowed: set[str] = set()
         if projects:
@@ -325,6 +327,7 @@ def topics_allowed(session_key: str, topics: tuple[str, ...]) -> set[str]:
         if runs:
             seen = Run.objects.filter(pk__in=runs, project__in=visible)
             allowed |= {run_topic(pk) for pk in seen.values_list("pk", flat=True)}
+        allowed |= _of_incidents(topics, user, visible)
         if OVERVIEW in topics and (user.is_authenticated or visible.exists()):
             allowed.add(OVERVIEW)
         if WAITING in topics and user.is_authenticated:
@@ -332,6 +335,21 @@ def topics_allowed(session_key: str, topics: tuple[str, ...]) -> set[str]:
         return allowed
     finally:
         close_old_connections()
+
+
+def _of_incidents(topics: tuple[str, ...], user: Any, visible: Any) -> set[str]:
+    """Topics of incidents and post-mortems: the ones follow their project, the others are for signed-in people."""
+    from incidents.models import Incident, PostMortem
+
+    allowed: set[str] = set()
+    incidents, documents = _numbers(topics, "incident"), _numbers(topics, "postmortem")
+    if incidents:
+        seen = Incident.objects.filter(pk__in=incidents, project__in=visible)
+        allowed |= {f"incident:{pk}" for pk in seen.values_list("pk", flat=True)}
+    if documents and user.is_authenticated:
+        known = PostMortem.objects.filter(pk__in=documents, project__in=visible)
+        allowed |= {f"postmortem:{pk}" for pk in known.values_list("pk", flat=True)}
+    return allowed
 
 
 def _numbers(topics: Iterable[str], kind: str) -> list[int]:

@@ -11,7 +11,7 @@ class IncidentsConfig(AppConfig):
 
         tab = ("incidents", "Incidents", "siren", "incidents/")
         if tab not in OF_OTHERS:
-            OF_OTHERS.append(tab)
+            OF_OTHERS += [tab, ("postmortems", "Post-mortems", "lightbulb", "postmortems/")]
             COUNTS["incidents"] = "incidents.views.strips.on_tab"
             ON_OVERVIEW.append("incidents.views.strips.on_overview")
             ON_HOTFIX.append("incidents.views.strips.on_hotfix")

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from .views import acts, incidents, settings, status
+from .views import acts, incidents, postmortem, postmortem_acts, postmortem_words, postmortems, settings, status
 
 app_name = "incidents"
 urlpatterns: list[URLPattern] = [
@@ -12,6 +12,20 @@ urlpatterns: list[URLPattern] = [
     path("incidents/<str:key>/<str:verb>/", acts.act, name="incident-act"),
     path("projects/<str:slug>/incidents/", incidents.incidents, name="incidents"),
     path("projects/<str:slug>/incidents/new/", incidents.declare, name="declare"),
+    path("postmortems/", postmortems.library, name="postmortems-all"),
+    path("postmortems/actions/", postmortems.actions, name="postmortem-actions"),
+    path("postmortems/words/", postmortem_words.words, name="postmortem-words"),
+    path("postmortems/words/<str:what>/", postmortem_words.word, name="postmortem-word"),
+    path("postmortems/<str:key>/", postmortem.document, name="postmortem"),
+    path("postmortems/<str:key>/read/", postmortem.read, name="postmortem-read"),
+    path("postmortems/<str:key>/export.md", postmortem.export, name="postmortem-export"),
+    path("postmortems/<str:key>/render/", postmortem.preview, name="postmortem-render"),
+    path("postmortems/<str:key>/here/", postmortem.present, name="postmortem-here"),
+    path("postmortems/<str:key>/parts/<str:part_key>/", postmortem.part, name="postmortem-part"),
+    path("postmortems/<str:key>/parts/<str:part_key>/history/", postmortem.part_history, name="postmortem-history"),
+    path("postmortems/<str:key>/<str:verb>/", postmortem_acts.act, name="postmortem-act"),
+    path("projects/<str:slug>/postmortems/", postmortems.library, name="postmortems"),
+    path("projects/<str:slug>/postmortems/new/", postmortems.opening, name="postmortem-new"),
     path("status-pages/", settings.status_pages, name="status-pages"),
     path("announcements/", settings.announcements, name="announcements"),
     path("announcements/<int:pk>/again/", settings.again, name="announce-again"),

@@ -130,6 +130,6 @@ def link_of(event: Event) -> str:
     paths = {
         "hotfix": f"/projects/{slug}/hotfixes/{thing}/", "incident": f"/incidents/{thing}/",
         "run": f"/projects/{slug}/deploys/{thing}/", "release": f"/projects/{slug}/releases/{thing}/",
-        "postmortem": f"/post-mortems/{thing}/",
+        "postmortem": f"/postmortems/{thing}/",
     }  # fmt: skip
     return f"{settings.PUBLIC_URL}{paths.get(kind, f'/projects/{slug}/' if slug else '/')}"

@@ -93,6 +93,11 @@ def action_set(item: ActionItem, state: str, why: str, actor: Any = None) -> Act
     return row
 
 
+def action_trailer(item: ActionItem) -> str:
+    """The line in a commit's message that closes it."""
+    return f"Action: {item.key}"
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """Commits in production that speak of actions."""

@@ -10,11 +10,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from incidents.response.facts import Fact, hotfix_facts, timeline
+from incidents.response.models import Incident
+from releases import live
 from releases.hotfixes.models import Hotfix
 from releases.ledger.models import Event
+from releases.policies.typed import typed
 
 from .errors import PostMortemError
 from .models import Line, PostMortem
+from .writing import must_be_open, topic_of
 
 LONGEST_LINE = 500
 
@@ -52,30 +56,35 @@ def entries(postmortem: PostMortem, *, hidden: bool = False) -> list[Entry]:
 
 def line_add(postmortem: PostMortem, at: datetime, text: str, author: Any, link: str = "") -> Line:
     """Add a line of one's own. Raises PostMortemError (field: text, at, link)."""
-    said = " ".join(text.split())
-    if not said or len(said) > LONGEST_LINE:
-        raise PostMortemError("text", f"Say what happened, in at most {LONGEST_LINE} characters.")
+    must_be_open(postmortem)
+    said = typed(" ".join(text.split()), "text", "What happened", LONGEST_LINE, error=PostMortemError)
     if at > timezone.now():
         raise PostMortemError("at", "That is in the future.")
     if link and not link.startswith(("https://", "http://")):
         raise PostMortemError("link", "A link begins with https://.")
-    return Line.objects.create(postmortem=postmortem, at=at, text=said, author=author, link=link[:500])
+    line = Line.objects.create(postmortem=postmortem, at=at, text=said, author=author, link=link[:500])
+    live.publish(topic_of(postmortem))
+    return line
 
 
 def line_remove(line: Line) -> None:
-    """Take a line of one's own away."""
+    """Take a line of one's own away. Raises PostMortemError."""
+    must_be_open(line.postmortem)
     if line.event_id is None:
         line.delete()
+        live.publish(topic_of(line.postmortem))
 
 
 def fact_hide(postmortem: PostMortem, event: Event, hidden: bool, author: Any) -> None:
     """Leave a fact out of the document, or bring it back; in the ledger it stays. Raises PostMortemError."""
+    must_be_open(postmortem)
     if event.pk not in {fact.event.pk for fact in _facts(postmortem) if fact.event is not None}:
         raise PostMortemError("event", "That is no fact of this post-mortem.", "elsewhere")
     with transaction.atomic():
         Line.objects.update_or_create(
             postmortem=postmortem, event=event, defaults={"hidden": hidden, "at": event.at, "author": author}
         )
+    live.publish(topic_of(postmortem))
 
 
 def role_of(postmortem: PostMortem, name: str) -> str:
@@ -97,11 +106,19 @@ def _facts(postmortem: PostMortem) -> list[Fact]:
     facts: list[Fact] = []
     hotfixes: list[Hotfix] = []
     if postmortem.incident is not None:
-        facts += timeline(postmortem.incident)
+        facts += _with_rows(postmortem.incident, timeline(postmortem.incident))
         hotfixes = list(postmortem.incident.hotfixes.all())
     if postmortem.hotfix is not None and postmortem.hotfix not in hotfixes:
         facts += hotfix_facts(postmortem.hotfix)
     return facts
+
+
+def _with_rows(incident: Incident, facts: list[Fact]) -> list[Fact]:
+    """What was said has a row in the ledger too, by which it can be left out."""
+    kinds = ("incident.updated", "incident.corrected")
+    rows = Event.objects.filter(project=incident.project_id, subject=f"incident:{incident.key}", kind__in=kinds)
+    said = {row.evidence.get("update"): row for row in rows}
+    return [replace(fact, event=said.get(fact.update.pk)) if fact.update else fact for fact in facts]
 
 
 def _fact(fact: Fact, by_event: dict[int, Line], slug: str) -> Entry:

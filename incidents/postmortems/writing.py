@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -18,6 +19,10 @@ from .outline import BY_KEY
 
 LONGEST = 50_000
 """Characters of one section."""
+GOES_ON = timedelta(minutes=5)
+"""What is only added to within this time of the last save by itself is one revision."""
+OPEN = (PostMortem.State.DRAFT, PostMortem.State.REVIEW)
+"""States in which it may be written."""
 
 
 def topic_of(postmortem: PostMortem) -> str:
@@ -25,9 +30,20 @@ def topic_of(postmortem: PostMortem) -> str:
     return f"postmortem:{postmortem.pk}"
 
 
-def section_write(postmortem: PostMortem, key: str, text: str, base: int, author: Any) -> Section:
+def must_be_open(postmortem: PostMortem) -> None:
+    """Raise PostMortemError when it is published: what was read and agreed on does not change unseen."""
+    state = PostMortem.objects.filter(pk=postmortem.pk).values_list("state", flat=True).first()
+    if state not in OPEN:
+        raise PostMortemError("", "It is published. Take it back to a draft to change it.", "published")
+
+
+def section_write(
+    postmortem: PostMortem, key: str, text: str, base: int, author: Any, *, by_itself: bool = False
+) -> Section:
     """Store a section that was read at version `base`. The same text as there is writes nothing.
 
+    `by_itself`: saved while somebody types; what only adds to the same writer's last save becomes one revision with
+    it, so that a history is not made of single words and still holds every word that was taken out.
     Raises SomebodyWasFaster, with the text kept as a draft, and PostMortemError (field: text).
     """
     if key not in BY_KEY:
@@ -37,6 +53,7 @@ def section_write(postmortem: PostMortem, key: str, text: str, base: int, author
         raise PostMortemError("text", f"Keep a part below {LONGEST:,} characters; put long logs behind a link.")
     beaten: tuple[Section, Draft] | None = None
     with transaction.atomic():
+        must_be_open(postmortem)
         Section.objects.get_or_create(postmortem=postmortem, key=key)
         section = Section.objects.select_for_update().get(postmortem=postmortem, key=key)
         if section.text == clean:
@@ -48,7 +65,7 @@ def section_write(postmortem: PostMortem, key: str, text: str, base: int, author
         else:
             section.text, section.version = clean, section.version + 1
             section.save(update_fields=["text", "version"])
-            Revision.objects.create(section=section, version=section.version, text=clean, author=author)
+            _remember(section, author, by_itself=by_itself)
             Draft.objects.filter(section=section, author=author).delete()
     live.publish(topic_of(postmortem))
     if beaten:
@@ -107,6 +124,24 @@ def _words(text: str) -> Sequence[str]:
             words.append(word + " ")
         words[-1] = words[-1][:-1]
     return words
+
+
+def _remember(section: Section, author: Any, *, by_itself: bool) -> None:
+    """The section's present text as a revision of its own, or as what the last one has grown to."""
+    now = timezone.now()
+    last = section.revisions.first() if by_itself else None
+    own = last is not None and last.author_id == author.pk and now - last.at < GOES_ON
+    if last is not None and own and _only_added(last.text, section.text):
+        last.version, last.text, last.at = section.version, section.text, now
+        last.save(update_fields=["version", "text", "at"])
+        return
+    Revision.objects.create(section=section, version=section.version, text=section.text, author=author, at=now)
+
+
+def _only_added(old: str, new: str) -> bool:
+    """Whether the new text is the old one with something put in at one place."""
+    same = next((at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    return len(new) >= len(old) and new.endswith(old[same:])
 
 
 def _keep(section: Section, text: str, base: int, author: Any) -> Draft:

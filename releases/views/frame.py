@@ -23,7 +23,7 @@ from .access import get_project, may
 from .icons import icon
 from .tabs import COUNTS, OF_OTHERS
 
-REST = ("incidents", "releases", "projects")
+REST = ("incidents", "postmortems", "releases", "projects")
 """Tabs for which the bar of a phone has no room."""
 SWITCHER = 12
 """Projects offered in the header; the others are on the projects page."""
