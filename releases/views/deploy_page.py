@@ -275,12 +275,12 @@ def run_page(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """One run; asked by itself, only the part that changes, without the lines of the log."""
     project = get_project(request, slug)
     topics = live_part.of_project(project.pk)
-    log_topic = live_part.stamped(live.run_topic(pk))
-    run = get_run(project, pk)
     acts = {act for act in ACTS if may(request, act)}
     part = request.headers.get("HX-Target") == "run"
 
     def context() -> dict[str, Any]:
+        log_topic = live_part.stamped(live.run_topic(pk))
+        run = get_run(project, pk)
         page = RunPage(run, acts, request.user)
         return {
             "tab": "deploys", "project": project, "run": run, "page": page, "live": topics, "log_live": log_topic,
@@ -293,17 +293,25 @@ def run_page(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         # Without the broker nobody says when it changes: it is made anew each time.
         response = render(request, "releases/_run.html", context())
     else:
-        response = HttpResponse(
-            kept(request, "releases/_run.html", _seen_alike(run, topics, acts, request), context)[0]
-        )
+        alike = _seen_alike(project, pk, request.user)
+        html, _ = kept(request, "releases/_run.html", (topics, sorted(acts), alike), context)
+        response = HttpResponse(html)
     patch_vary_headers(response, ["HX-Target"])
     return response
 
 
-def _seen_alike(run: Run, topics: str, acts: Collection[Act], request: HttpRequest) -> tuple[Any, ...]:
-    """Hundreds may look at a run when its state changes; those for whom all of this is the same see the same part."""
-    own = (run.asked_by_id == request.user.pk, run.glass_by_id == request.user.pk)
-    return run.pk, topics, run.state, run.fence, run.abort_asked_at, sorted(acts), own
+def _seen_alike(project: Project, pk: int, person: Any) -> tuple[Any, ...]:
+    """Hundreds may look at a run when its state changes; those for whom all of this is the same see the same part.
+
+    Asked for by itself, since the whole run takes more to read than all the rest of the answer. Raises Http404.
+    """
+    row = Run.objects.filter(project=project, pk=pk).values_list(
+        "state", "fence", "abort_asked_at", "asked_by_id", "glass_by_id"
+    ).first()  # fmt: skip
+    if row is None:
+        raise Http404("No such run.")
+    *seen, asked_by, glass_by = row
+    return pk, *seen, asked_by == person.pk, glass_by == person.pk
 
 
 def log_of(page: RunPage, request: HttpRequest, part: bool) -> ShownLog:
