@@ -14,7 +14,7 @@ class Action:
 
     kind: str
     """triage, decide, choose-way, cut, review, finish, merge-back, merge-back-all, clean-up, revert, re-apply, retry,
-    close, reopen, edit, split."""
+    close, reopen, edit, split; compare leads to the forge."""
     label: str
     allowed: bool = True
     why_not: str = ""

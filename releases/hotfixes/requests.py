@@ -19,6 +19,8 @@ from releases.projects.in_production import release_in_production
 from releases.projects.models import Project, Ref, Release
 from releases.projects.versions import next_patch
 
+from . import aside
+from .aside import Held
 from .errors import HotfixError
 from .ground import HEADS
 from .keys import branch_for
@@ -104,6 +106,11 @@ class Standing:
             fix__in=self.hotfix.fixes.filter(present=True, chore=False), target__closed_at=None
         )
         return list(rows.select_related("fix", "target", "settlement").order_by("target__position", "target__branch"))
+
+    @cached_property
+    def held(self) -> dict[int, Held]:
+        """Of its verdicts, those that wait on a branch of their own."""
+        return aside.held(self.verdicts)
 
     @cached_property
     def debts(self) -> list[Debt]:

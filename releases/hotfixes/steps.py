@@ -11,13 +11,10 @@ from hotfixdash.accounts.roles import Act
 from releases.evidence.verdicts import Code
 from releases.operations.models import Operation
 from releases.policies.models import Verdict
-from releases.policies.names import mergeback_branch
 from releases.projects.in_production import release_in_production
-from releases.projects.models import Ref
 
 from .change import ChangeSize, convention
 from .errors import HotfixError
-from .ground import HEADS
 from .keys import branch_for
 from .models import Hotfix, Review
 from .offers import Action, NextStep
@@ -254,26 +251,29 @@ class _Panel:
         owed = [verdict for verdict in self.standing.verdicts if verdict.owed]
         if not owed and not self.standing.debts:
             return NextStep(StageKey.MERGE_BACK, "Being judged", "Git is asked which branches have it.")
-        actions = [self._back(verdict) for verdict in owed]
+        waiting = [held for verdict in owed if (held := self.standing.held.get(verdict.pk)) and held.waits]
+        free = [verdict for verdict in owed if not self._waits(verdict)]
+        actions = [self._back(verdict) for verdict in free]
         actions += [self._reapply()] if self.standing.debts else []
-        primary = next((action for action in actions if action.allowed), actions[0])
+        primary = next((action for action in actions if action.allowed), next(iter(actions), None))
         others = [action for action in actions if action is not primary]
-        clean = [verdict for verdict in owed if (verdict.preview or {}).get("clean")]
+        clean = [verdict for verdict in free if (verdict.preview or {}).get("clean")]
         if len(clean) > 1:
             others.insert(0, self.action("merge-back-all", f"Merge back into all {len(clean)} clean ones"))
-        says = " ".join([self._back_says(owed), *self._waiting(owed)])
-        return NextStep(StageKey.MERGE_BACK, self._back_title(owed), says, primary, tuple(others))
+        says = " ".join([self._back_says(owed), *self._held_says(owed)])
+        others += [Action("compare", "Compare in the forge", params={"url": one.url}) for one in waiting[:1] if one.url]
+        title = self._back_title(free) if actions else f"Waiting for {waiting[0].branch} to be merged"
+        return NextStep(StageKey.MERGE_BACK, title, says, primary, tuple(others))
 
-    def _waiting(self, owed: list[Verdict]) -> list[str]:
-        """What was pushed to a branch of its own because its target takes no push, and is still to be merged there."""
-        names = {
-            mergeback_branch(verdict.fix.ticket or self.hotfix.key, verdict.fix.key, target): target
-            for verdict in owed if (target := verdict.target.branch)
-        }  # fmt: skip
-        whole = [f"{HEADS}{name}" for name in names]
-        refs = Ref.objects.filter(project=self.standing.project, name__in=whole, deleted_at=None) if whole else ()
-        found = sorted(ref.name.removeprefix(HEADS) for ref in refs)
-        return [f"{name} holds it: merge that into {names[name]}, with a pull request for example." for name in found]
+    def _waits(self, verdict: Verdict) -> bool:
+        """It lies on a branch of its own, which is to be merged in the forge."""
+        held = self.standing.held.get(verdict.pk)
+        return held is not None and held.waits
+
+    def _held_says(self, owed: list[Verdict]) -> list[str]:
+        """What was pushed to branches of their own because their targets take no push."""
+        found = [self.standing.held[verdict.pk].says for verdict in owed if verdict.pk in self.standing.held]
+        return _unique(found)
 
     def _back(self, verdict: Verdict) -> Action:
         branch = verdict.target.branch
@@ -324,10 +324,10 @@ class _Panel:
         if not self.hotfix.owed_count:
             return NextStep(key, title, says)
         back = self._merge_back()
-        offered = [back.primary, *back.others] if back.primary is not None else back.others
+        offered = [back.primary, *back.others] if back.primary is not None else list(back.others)
         branches = _unique(verdict.target.branch for verdict in self.standing.verdicts if verdict.owed)
         owed = [f"Owed to {', '.join(branches)} meanwhile."] if branches else []
-        held = self._waiting([verdict for verdict in self.standing.verdicts if verdict.owed])
+        held = self._held_says([verdict for verdict in self.standing.verdicts if verdict.owed])
         return NextStep(key, title, " ".join([says, *owed, *held]), None, tuple(offered))
 
 

@@ -80,9 +80,13 @@ def matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
+MERGEBACK = "mergeback/"
+"""What such branches begin with."""
+
+
 def mergeback_branch(ticket: str, fix_key: str, target: str) -> str:
     """The branch on which a fix waits to be merged into `target`, where that cannot be pushed to; needs no quoting."""
-    return f"mergeback/{_slug(ticket or fix_key[:10])}-to-{_slug(target)}"
+    return f"{MERGEBACK}{_slug(ticket or fix_key[:10])}-to-{_slug(target)}"
 
 
 def _slug(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What a branch would bring that a release has not, in whatever shape: for the ways out and for the page of a release."""
+"""What a branch would bring that a release has not, in whatever shape: for the ways out and a release's page."""
 
 from __future__ import annotations
 

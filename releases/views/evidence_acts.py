@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
 
 from hotfixdash.accounts.roles import Act
 from releases.evidence.verdicts import Code
+from releases.hotfixes.aside import Held, held
 from releases.hotfixes.models import Hotfix
 from releases.operations.models import Operation
 from releases.operations.selectors import operations_of
@@ -33,8 +35,10 @@ def evidence_acts(request: HttpRequest, shown: FixInTarget) -> dict[str, Any]:
     subjects = {merge_back.subject_of(shown.fix, hotfix), merge_back.subject_of(shown.fix, None)}
     last = operations_of(project, *subjects).filter(key=key).first()
     active = last if last is not None and last.is_active else None
-    offers = in_branch(project.slug, verdict, {act for act in ACTS if may(request, act)}, active)
+    waits = held([verdict]).get(verdict.pk)
+    offers = in_branch(project.slug, verdict, {act for act in ACTS if may(request, act)}, active, waits)
     return {
+        "held": waits,
         "offers": offers,
         "offers_off": [offer for offer in offers if not offer.allowed],
         "operation": _shown(request, project, last, settled=verdict.settled),
@@ -65,7 +69,9 @@ def hotfix_link(project: Project, hotfix: Hotfix | None) -> dict[str, str]:
     return {"hotfix_url": links.hotfix(project.slug, hotfix.key) if hotfix else ""}
 
 
-def fix_acts(request: HttpRequest, fix: Fix, verdicts: list[Verdict]) -> dict[int, list[Offer]]:
+def fix_acts(
+    request: HttpRequest, fix: Fix, verdicts: list[Verdict], waits: Mapping[int, Held]
+) -> dict[int, list[Offer]]:
     """Verdict id → buttons, for the page of the whole fix. One query however many branches."""
     acts = {act for act in ACTS if may(request, act)}
     if not acts:
@@ -76,9 +82,9 @@ def fix_acts(request: HttpRequest, fix: Fix, verdicts: list[Verdict]) -> dict[in
     )
     running = {row.key: row for row in active}
     back = links.fix(project.slug, fix.key)
-    return {
-        verdict.pk: in_branch(
-            project.slug, verdict, acts, running.get(merge_back.key_of(fix, verdict.target.branch)), back
-        )
-        for verdict in verdicts
-    }
+
+    def offered(verdict: Verdict) -> list[Offer]:
+        row = running.get(merge_back.key_of(fix, verdict.target.branch))
+        return in_branch(project.slug, verdict, acts, row, waits.get(verdict.pk), back)
+
+    return {verdict.pk: offered(verdict) for verdict in verdicts}

@@ -10,6 +10,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from releases.git.page_reads import CommitInfo
+from releases.hotfixes.aside import held
 from releases.policies.models import Verdict
 from releases.policies.selectors import CommitRow, FixStory, fix_in_target, fix_story, ticket_link
 from releases.projects import history
@@ -71,9 +72,11 @@ def fix(request: HttpRequest, slug: str, sha: str) -> HttpResponse:
         return JsonResponse(fix_data(story), json_dumps_params={"indent": 2, "ensure_ascii": False})
     context = _story_context(story) | {"tab": "matrix", "project": project, "live": topics}
     context |= hotfix_link(project, hotfix_of(story.fix))
-    offers = fix_acts(request, story.fix, story.open_verdicts)
+    waits = held(story.open_verdicts)
+    offers = fix_acts(request, story.fix, story.open_verdicts, waits)
     for cell in context["cells"]:
         cell["offers"] = offers.get(cell["verdict"].pk, [])
+        cell["held"] = waits.get(cell["verdict"].pk)
     live = request.headers.get("HX-Target") == "fix"
     response = render(request, "releases/_fix.html" if live else "releases/fix.html", context)
     patch_vary_headers(response, ["HX-Target"])

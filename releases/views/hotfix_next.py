@@ -68,6 +68,8 @@ def offer(hotfix: Hotfix, action: Action) -> Offer:
     """An action with its address."""
     query = {name: str(action.params[name]) for name in ("target", "fix_key", "way") if action.params.get(name)}
     slug = hotfix.project.slug
+    if action.kind == "compare":
+        return Offer(action.kind, action.label, str(action.params["url"]), dialog=False)
     if action.kind == "merge-back" and query.get("target") and query.get("fix_key"):
         back = links.hotfix(slug, hotfix.key)
         url = links.settle(slug, "merge-back", query["fix_key"], query["target"], next=back)
@@ -100,7 +102,7 @@ def _checked(found: Offer, verdicts: Sequence[Verdict]) -> Offer:
         return found
     for verdict in verdicts:
         if found.target == verdict.target.branch:
-            why = merge_back_why_not(verdict, None)
+            why = merge_back_why_not(verdict, None, None)
             return replace(found, allowed=not why, why_not=why)
     return found
 

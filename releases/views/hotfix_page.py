@@ -13,6 +13,8 @@ from django.utils.safestring import SafeString
 
 from hotfixdash.accounts.roles import Act
 from releases.hotfix_forms import TriageForm
+from releases.hotfixes import aside
+from releases.hotfixes.aside import Held
 from releases.hotfixes.change import ChangeSize
 from releases.hotfixes.listing import stages_of
 from releases.hotfixes.models import Debt, Hotfix, Review
@@ -52,6 +54,8 @@ class ShownTarget:
     detail: str
     url: str
     actions: list[Offer] = field(default_factory=list)
+    held: Held | None = None
+    """The branch on which the merge-back waits to be merged in the forge."""
 
 
 @dataclass(slots=True)
@@ -251,15 +255,19 @@ class HotfixPage:
         return [row for row in self.facts.targets if row.pk in self._judged or not matches(row.branch, named)]
 
     def _target(self, verdict: Verdict, *, several: bool) -> ShownTarget:
-        running = self._running(verdict)
+        running, held = self._running(verdict), self._held.get(verdict.pk)
         says = _becomes(verdict.target)
         if several:
             says += f", as it is on {verdict.fix.production_ref}"
         return ShownTarget(
-            verdict.target.branch, says, verdict.code, _detail(verdict),
+            verdict.target.branch, says, verdict.code, "" if held else _detail(verdict),
             links.evidence(self.slug, verdict.fix.key, verdict.target.branch),
-            in_branch(self.slug, verdict, self.acts, running, self.url),
+            in_branch(self.slug, verdict, self.acts, running, held, self.url), held,
         )  # fmt: skip
+
+    @cached_property
+    def _held(self) -> dict[int, Held]:
+        return aside.held(self.facts.verdicts)
 
     def _running(self, verdict: Verdict) -> Operation | None:
         key = f"merge-back:{verdict.fix.key}:{verdict.target.branch}"

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 
 from hotfixdash.accounts.roles import Act
 from releases.evidence.verdicts import Code
+from releases.hotfixes.aside import Held, held_cells
 from releases.hotfixes.listing import hotfix_count
 from releases.live import OVERVIEW
 from releases.policies import overview
@@ -36,6 +37,7 @@ from .evidence_context import evidence_context
 from .gates import GateMark, gate_mark
 from .kept import kept
 
+HeldCells = dict[tuple[int, str, str], Held]
 _SHA = re.compile(r"[0-9a-f]{7,64}\Z")
 _SUBJECT = 220
 """Characters of a subject that a row shows."""
@@ -147,7 +149,7 @@ def _shared(
     request: HttpRequest, found: Matrix, places: dict[int, Place], opened: str, stacked: bool = False
 ) -> dict[str, Any]:
     """Everything that both pages show."""
-    query = found.query
+    query, waits = found.query, held_cells(list(places))
     columns = {column.pk: column for column in found.columns}
     return {
         "matrix": found,
@@ -164,7 +166,7 @@ def _shared(
             Section(
                 _group_title(group, found.columns, stacked),
                 count,
-                [_row(row, columns, places, opened, stacked) for row in rows],
+                [_row(row, columns, places, opened, stacked, waits) for row in rows],
             )
             for group, count, rows in found.groups
         ],
@@ -230,13 +232,18 @@ def _group_title(group: Group, columns: list[Column], stacked: bool) -> SafeStri
     return escape({Group.CONFIRM: "To confirm", Group.SETTLED: "Settled", Group.CHORES: "Chores, never owed"}[group])
 
 
-def _row(row: Row, columns: dict[int, Column], places: dict[int, Place], opened: str, stacked: bool) -> SafeString:
+def _row(
+    row: Row, columns: dict[int, Column], places: dict[int, Place], opened: str, stacked: bool, waits: HeldCells
+) -> SafeString:  # fmt: skip
     """One row; markup is put together here because a page has hundreds of cells."""
     place = places[row.project_id]
     address = links.fix(place.slug, row.key)
-    cells = mark_safe(  # noqa: S308 - each cell escapes what it shows
-        "".join(_cell(cell, columns[cell.target_id], row.key, place.slug, opened, stacked) for cell in row.cells)
-    )
+    shown = []
+    for cell in row.cells:
+        column = columns[cell.target_id]
+        held = waits.get((row.project_id, row.key, column.branch))
+        shown.append(_cell(cell, column, row.key, place.slug, opened, stacked, held))
+    cells = mark_safe("".join(shown))  # noqa: S308 - each cell escapes what it shows
     head = format_html(
         '<a class="ow-s" href="{}">{}</a><span class="ow-m">{}</span>',
         address, words.visible(_short(row.subject)), _facts(row, place if stacked else None),
@@ -267,7 +274,9 @@ def _facts(row: Row, place: Place | None) -> SafeString:
     return mark_safe("".join(parts))  # noqa: S308 - every part is escaped
 
 
-def _cell(cell: Cell, column: Column, key: str, slug: str, opened: str, stacked: bool) -> str:
+def _cell(
+    cell: Cell, column: Column, key: str, slug: str, opened: str, stacked: bool, held: Held | None
+) -> str:  # fmt: skip
     """A verdict as a link to its evidence; the branch in it shows where cells are not in columns."""
     branch = f'<span class="mx-b">{escape(words.visible(column.branch))}</span>'
     if not cell.code:
@@ -276,9 +285,17 @@ def _cell(cell: Cell, column: Column, key: str, slug: str, opened: str, stacked:
         current = ' is-open" aria-current="true' if opened == f"{key}:{column.branch}" else ""
         inner = (
             f'<a class="mx-c{current}" href="{escape(links.evidence(slug, key, column.branch))}">'
-            f"{branch}{chip(cell.code, cell.settled)}{_detail(cell)}</a>"
+            f"{branch}{chip(cell.code, cell.settled)}{_held(held) if held else _detail(cell)}</a>"
         )
     return inner if stacked else f"<td>{inner}</td>"
+
+
+def _held(held: Held) -> str:
+    """The second line of a cell that waits on a branch of its own."""
+    name = f'<span class="mx-h">{escape(words.visible(held.branch))}</span>'
+    if held.waits:
+        return f'<span class="mx-d">waiting for {name} to be merged in the forge</span>'
+    return f'<span class="mx-d">{name} {escape(words.visible(held.stale))}</span>'
 
 
 def _detail(cell: Cell) -> str:

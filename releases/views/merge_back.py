@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from hotfixdash.accounts.roles import Act
 from releases.evidence.verdicts import Code
+from releases.hotfixes.aside import held
 from releases.hotfixes.models import Hotfix
 from releases.operations.models import Operation
 from releases.operations.selectors import operations_active
@@ -96,7 +97,11 @@ def merge_back(request: HttpRequest, slug: str, sha: str, branch: str) -> HttpRe
         why = f"{branch} has {asked.named}: {verdict.why}" if verdict.settled else verdict.why
         return asking.not_now(request, project, why, asking.back_to(request, evidence))
     standing = running(project, asked.shown.fix, branch)
-    why = "" if standing is not None else merge_back_why_not(verdict, None)
+    waits = held([verdict]).get(verdict.pk)
+    if waits is not None and waits.waits and standing is None:
+        why = f"{waits.says} Delete that branch to do it another way."
+        return asking.not_now(request, project, why, asking.back_to(request, evidence))
+    why = "" if standing is not None else merge_back_why_not(verdict, None, waits)
     if why and not aside:
         return asking.not_now(request, project, why, asking.back_to(request, evidence))
     return asking.answer(request, project, _question(asked, aside, standing), lambda: _ask(request, asked, aside))
@@ -146,11 +151,13 @@ def _says(asked: Settling, wanted: dict[str, Any], aside: bool) -> str:
 
 def ready(verdicts: Iterable[Verdict], operations: Mapping[str, Operation]) -> list[Verdict]:
     """The owed ones whose trial is clean and that are not under way."""
-    found = []
+    found, verdicts = [], list(verdicts)
+    waits = held(verdicts)
     for verdict in verdicts:
         row = operations.get(key_of(verdict.fix, verdict.target.branch))
         active = row if row is not None and row.is_active else None
         clean = bool((verdict.preview or {}).get("clean"))
-        if verdict.owed and verdict.code in ACT and clean and not merge_back_why_not(verdict, active):
+        why_not = merge_back_why_not(verdict, active, waits.get(verdict.pk))
+        if verdict.owed and verdict.code in ACT and clean and not why_not:
             found.append(verdict)
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hotfixdash.accounts.roles import Act
 from releases.evidence.verdicts import Code
+from releases.hotfixes.aside import Held
 from releases.operations.models import Operation
 from releases.policies.models import Settlement, Verdict
 
@@ -18,7 +19,7 @@ ICONS = {
     "retry": "rotate-ccw", "confirm": "check", "reopen": "rotate-ccw", "look": "eye",
     "approve": "circle-check", "rollback": "undo-2", "abandon": "circle-pause",
     "abort": "octagon-x", "move": "list", "cancel": "x", "deploy": "rocket", "lock": "lock", "unlock": "lock",
-    "withdraw": "undo-2", "glass": "siren",
+    "withdraw": "undo-2", "glass": "siren", "compare": "external-link",
 }  # fmt: skip
 ACT = (Code.MISSING.value, Code.PARTIAL.value, Code.REVERTED.value)
 CONFIRM = (Code.LIKELY.value, Code.DECLARED.value)
@@ -44,11 +45,12 @@ class Offer:
 
 
 def in_branch(
-    slug: str, verdict: Verdict, acts: Collection[Act], running: Operation | None, back: str = ""
+    slug: str, verdict: Verdict, acts: Collection[Act], running: Operation | None, held: Held | None, back: str = ""
 ) -> list[Offer]:
     """What can be done about one fix in one branch, the most useful first.
 
-    `running` is the merge-back into it that is under way; `acts` is what this person may do here.
+    `running` is the merge-back into it that is under way, `held` the branch on which it waits to be merged in the
+    forge; `acts` is what this person may do here.
     """
     found: list[Offer] = []
     key, branch = verdict.fix.key, verdict.target.branch
@@ -59,9 +61,10 @@ def in_branch(
 
     if verdict.target.closed_at is not None:
         return []
-    if verdict.owed and verdict.code in ACT and Act.OPERATE in acts:
+    waits = held is not None and held.waits
+    if verdict.owed and verdict.code in ACT and Act.OPERATE in acts and not waits:
         found.append(_merge_back(slug, verdict, running, query))
-    if back and (look := look_at(slug, verdict)) is not None:
+    if back and not waits and (look := look_at(slug, verdict)) is not None:
         found.append(look)
     if Act.SETTLE not in acts:
         return found
@@ -92,12 +95,14 @@ def _merge_back(slug: str, verdict: Verdict, running: Operation | None, query: d
     key, branch = verdict.fix.key, verdict.target.branch
     label = "Finish merge-back" if verdict.code == Code.PARTIAL else "Merge back now"
     url = links.settle(slug, "merge-back", key, branch, **query)
-    why = merge_back_why_not(verdict, running)
+    why = merge_back_why_not(verdict, running, None)
     return Offer("merge-back", label, url, not why, why)
 
 
-def merge_back_why_not(verdict: Verdict, running: Operation | None) -> str:
+def merge_back_why_not(verdict: Verdict, running: Operation | None, held: Held | None) -> str:
     """Why a merge-back cannot be asked for now, in a sentence; empty when it can."""
+    if held is not None and held.waits:
+        return held.says
     if verdict.code == Code.REVERTED:
         return "It was undone there on purpose or by mistake; look at the revert first."
     if running is not None:

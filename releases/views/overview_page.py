@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from releases.evidence.verdicts import Code
+from releases.hotfixes.aside import Held, held_cells
 from releases.policies import overview
 from releases.policies.models import Target
 from releases.policies.overview import Debt, Gate, TargetRow
@@ -219,16 +220,24 @@ class OverviewPage:
     def _owed_row(self, row: dict[str, Any]) -> OwedRow:
         project = self.by_pk[row["project_id"]]
         branch = self.debt.main[project.pk].branch
-        action, primary = _action(row)
+        held = self._held.get((project.pk, row["fix__key"], branch))
+        waits = held is not None and held.waits
+        action, primary = ("See what it waits for", False) if waits else _action(row)
         bar: SafeString | str = ""
         if row["owed_since"]:
             seconds = words.seconds_since(row["owed_since"])
             bar = age_bar_markup(seconds, project.sla_hours * 3600, self.scale)
         return OwedRow(
-            row["code"], _detail(row), row["fix__subject"], row["fix__ticket"], "" if self.one else project.name,
-            row["fix__shipped_in"], row["fix__security"], links.evidence(project.slug, row["fix__key"], branch),
-            action, primary, bar, self._merge_url(row, project.slug, branch),
+            row["code"], held.says if held else _detail(row), row["fix__subject"], row["fix__ticket"],
+            "" if self.one else project.name, row["fix__shipped_in"], row["fix__security"],
+            links.evidence(project.slug, row["fix__key"], branch), action, primary, bar,
+            "" if waits else self._merge_url(row, project.slug, branch),
         )  # fmt: skip
+
+    @cached_property
+    def _held(self) -> dict[tuple[int, str, str], Held]:
+        """What waits on a branch of its own."""
+        return held_cells(list(self.by_pk))
 
     def _merge_url(self, row: dict[str, Any], slug: str, branch: str) -> str:
         clean = bool((row["preview"] or {}).get("clean"))

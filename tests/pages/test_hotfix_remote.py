@@ -13,7 +13,9 @@ from django.utils import timezone
 from releases.operations.models import Operation
 from releases.policies.flow import PRESETS, Preset
 from releases.policies.models import Settlement, Verdict
+from releases.projects.models import Project
 from releases.tasks import operation_carry_out_here
+from releases.views import links
 from tests.factories import make_operation, make_user
 from tests.gitrepos import make_repo
 from tests.hotfixes.playing import app, look, opened, track
@@ -122,11 +124,89 @@ def test_a_protected_branch_says_what_the_remote_said_and_offers_a_branch(scene:
     assert "mended" in scene.repo.read("mergeback/TICKET-7-to-develop", "app.py")
     assert "mended" not in scene.repo.read("develop", "app.py")
     assert Operation.objects.exclude(pk=operation.pk).get().state == "done"
-    told = "mergeback/TICKET-7-to-develop holds it: merge that into develop"
+    told = "Waiting for mergeback/TICKET-7-to-develop to be merged into develop in the forge."
     assert told in words_of(client.get(scene.url()))
     scene.repo.delete("mergeback/TICKET-7-to-develop")
     look(scene.project)
     assert told not in words_of(client.get(scene.url()))
+
+
+def set_aside(scene: Scene, *, others: bool = False) -> Verdict:
+    """The fix waits on a branch of its own for develop; `others`: it is still owed elsewhere."""
+    verdict = ship(scene)
+    ok(scene.as_(scene.engineer).post(f"{address(scene, verdict, 'merge-back')}?aside=1"))
+    scene.work()
+    if not others:
+        scene.repo.delete("release/1.1")
+        look(scene.project)
+    verdict.refresh_from_db()
+    assert verdict.owed
+    return verdict
+
+
+ASIDE = "mergeback/TICKET-7-to-develop"
+WAITS = f"Waiting for {ASIDE} to be merged into develop in the forge."
+
+
+def test_what_waits_in_the_forge_is_named_everywhere_and_not_offered_again(scene: Scene) -> None:
+    verdict = set_aside(scene)
+    client = scene.as_(scene.engineer)
+    slug, key = scene.project.slug, verdict.fix.key
+    pages = (scene.url(), f"/projects/{slug}/fixes/{key}/", f"{links.matrix(slug)}?cell={key}:develop")
+    for url in pages:
+        response = client.get(url)
+        assert WAITS in main_words(response), url
+        assert "Merge back now" not in main_words(response), url
+    matrix = main_words(client.get(links.matrix(slug)))
+    assert f"waiting for {ASIDE} to be merged in the forge" in matrix
+    overview = client.get(f"/projects/{slug}/")
+    assert WAITS in main_words(overview)
+    assert "Merge back now" not in main_words(overview)
+    assert f"Waiting for {ASIDE} to be merged" in next_title(client.get(scene.url()))
+    asked = client.get(address(scene, verdict, "merge-back"))
+    assert asked.status_code == 409
+    assert f"{WAITS} Delete that branch to do it another way." in words_of(asked)
+
+
+def test_what_is_owed_elsewhere_is_offered_beside_what_waits(scene: Scene) -> None:
+    set_aside(scene, others=True)
+    response = scene.as_(scene.engineer).get(scene.url())
+    assert next_title(response) == "Merge v1.0.2 back into release/1.1"
+    assert WAITS in main_words(response)
+
+
+def next_title(response: Any) -> str:
+    return str(response.context["next"].title)
+
+
+def test_the_forge_is_linked_where_its_address_is_known(scene: Scene) -> None:
+    verdict = set_aside(scene)
+    Project.objects.filter(pk=scene.project.pk).update(remote_url="git@github.com:org/shop.git")
+    html = scene.as_(scene.engineer).get(scene.url()).content.decode()
+    link = "https://github.com/org/shop/compare/develop...mergeback%2FTICKET-7-to-develop?expand=1"
+    assert f'href="{link}"' in html
+    assert link in scene.as_(scene.engineer).get(links.evidence("shop", verdict.fix.key, "develop")).content.decode()
+
+
+def test_a_branch_that_would_not_do_any_more_is_offered_again(scene: Scene) -> None:
+    verdict = set_aside(scene)
+    client = scene.as_(scene.engineer)
+    scene.repo.commit({"app.py": app((3, "otherwise"))}, "Another way", branch="develop")
+    look(scene.project)
+    words = main_words(client.get(scene.url()))
+    assert WAITS not in words
+    assert f"{ASIDE} conflicts with develop by now: merge back again." in words
+    scene.repo.set_ref(f"refs/heads/{ASIDE}", scene.repo.sha("develop"))
+    look(scene.project)
+    words = main_words(client.get(scene.url()))
+    assert f"{ASIDE} brings nothing that develop has not" in words
+    scene.repo.commit({"app.py": app()}, "Back to what it was", branch="develop")
+    look(scene.project)
+    ok(client.post(f"{address(scene, verdict, 'merge-back')}?aside=1"))
+    scene.work()
+    assert Operation.objects.latest("pk").state == "done"
+    assert "Back to what it was" in scene.repo.git("log", "--format=%s", ASIDE)
+    assert WAITS in main_words(client.get(scene.url()))
 
 
 def test_a_tag_that_is_no_version_is_refused_beside_its_field(scene: Scene) -> None:
@@ -330,7 +410,7 @@ def test_names_of_branches_are_mono_in_what_operations_say(scene: Scene) -> None
     ok(client.post(f"{address(scene, verdict, 'merge-back')}?aside=1"))
     scene.work()
     html = client.get(scene.url()).content.decode()
-    assert '<span class="ref">mergeback/TICKET-7-to-develop</span> holds it' in html
+    assert 'Waiting for <span class="ref">mergeback/TICKET-7-to-develop</span> to be merged' in html
     operation = client.get(f"/projects/shop/operations/{Operation.objects.get().pk}/").content.decode()
     assert '<span class="ref">mergeback/TICKET-7-to-develop</span>' in operation
 

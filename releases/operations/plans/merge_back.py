@@ -78,7 +78,9 @@ def _read(planning: Planning) -> _Back:
     onto = target
     if planning.text("onto_branch"):
         onto = planning.new_branch("onto_branch")
-        start = planning.refs.get(onto.full, start)
+        there = planning.refs.get(onto.full, start)
+        # One that was merged already holds nothing that counts: it goes on from where the target stands now.
+        start = start if objects.is_ancestor(planning.git_dir, there, start) else there
         if onto.full not in planning.refs and (taken := name_taken(planning.refs, onto.full)):
             raise PlanRefused("name-taken", f"{shown(onto)} cannot be made beside {shown(taken)}.", retryable=False)
     return _Back(planning, target, onto, start, planning.commits("commits"), planning.sha("tip"))
