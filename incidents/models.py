@@ -19,6 +19,6 @@ from .status.models import StatusPage, Subscriber
 
 __all__ = [
     "ActionItem", "Channel", "Component", "Cursor", "Draft", "Drill", "DrillPlan", "Factor", "Impact", "Incident",
-    "Line", "Maintenance", "Measure", "Message", "PostMortem", "Reading", "Revision", "Section", "StatusPage", "Subscriber",
-    "Update", "UpdateTemplate", "WordList",
+    "Line", "Maintenance", "Measure", "Message", "PostMortem", "Reading", "Revision", "Section", "StatusPage",
+    "Subscriber", "Update", "UpdateTemplate", "WordList",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from .views import acts, incidents, postmortem, postmortem_acts, postmortem_words, postmortems, settings, status
+from .views import acts, drills, incidents, postmortem, postmortem_acts, postmortem_words, postmortems, settings, status
 
 app_name = "incidents"
 urlpatterns: list[URLPattern] = [
@@ -26,6 +26,13 @@ urlpatterns: list[URLPattern] = [
     path("postmortems/<str:key>/<str:verb>/", postmortem_acts.act, name="postmortem-act"),
     path("projects/<str:slug>/postmortems/", postmortems.library, name="postmortems"),
     path("projects/<str:slug>/postmortems/new/", postmortems.opening, name="postmortem-new"),
+    path("drills/", drills.drills_all, name="drills-all"),
+    path("drills/<int:pk>/", drills.drill, name="drill"),
+    path("drills/<int:pk>/<str:verb>/", drills.act, name="drill-act"),
+    path("drills/of/<str:slug>/", drills.drill_of, name="drill-of"),
+    path("projects/<str:slug>/drills/", drills.drills, name="drills"),
+    path("projects/<str:slug>/drills/new/", drills.start, name="drill-new"),
+    path("projects/<str:slug>/drills/interval/", drills.interval, name="drill-interval"),
     path("status-pages/", settings.status_pages, name="status-pages"),
     path("announcements/", settings.announcements, name="announcements"),
     path("announcements/<int:pk>/again/", settings.again, name="announce-again"),

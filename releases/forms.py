@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,9 @@ MOST_LINES = 60
 
 class DashForm(forms.Form):
     """Gives every widget the class that the style sheet knows."""
+
+    folded: Sequence[str] = ()
+    """Names of fields that a question folds away."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

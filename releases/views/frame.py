@@ -21,9 +21,9 @@ from releases.projects.models import Project
 from . import links, strips, waiting, words
 from .access import get_project, may
 from .icons import icon
-from .tabs import COUNTS, OF_OTHERS
+from .tabs import COUNTS, OF_DRILLS, OF_OTHERS
 
-REST = ("incidents", "postmortems", "releases", "projects")
+REST = ("incidents", "postmortems", "drills", "releases", "projects")
 """Tabs for which the bar of a phone has no room."""
 SWITCHER = 12
 """Projects offered in the header; the others are on the projects page."""
@@ -127,6 +127,15 @@ class Frame:
         if found is None:
             return SafeString("")
         return SafeString(render_to_string("parts/glass.html", {"glass": found}))
+
+    @cached_property
+    def drill(self) -> SafeString:
+        """The banner on every page of a drill's copy; nothing on others."""
+        project = self.project
+        if not getattr(project, "is_drill", False) or project is None or project.drill_of is None:
+            return SafeString("")
+        url = f"{get_script_prefix()}{OF_DRILLS[0]}{project.slug}/" if OF_DRILLS else ""
+        return SafeString(render_to_string("parts/drill.html", {"real": project.drill_of.name, "url": url}))
 
     @cached_property
     def may_manage(self) -> bool:
