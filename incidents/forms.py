@@ -18,6 +18,8 @@ from releases.hotfixes.models import Hotfix
 from releases.projects.models import Project, Release
 
 _AREA = {"rows": 4}
+MOST_PARTS = 6
+"""Components that stand in the form of a new incident; more of them are folded away."""
 
 
 class MomentField(forms.DateTimeField):
@@ -58,7 +60,16 @@ class DeclareForm(DashForm):
         self.components = list(Component.objects.filter(project=project, retired_at=None))
         for component in self.components:
             self.fields[f"component-{component.pk}"] = _health(component.name)
-        self.order_fields(["title", "severity", "text", *(f"component-{row.pk}" for row in self.components)])
+        parts = [f"component-{row.pk}" for row in self.components]
+        self.order_fields(["title", "severity", "text", "public", *parts])
+        # Of many parts few are hurt: they wait with what is seldom known at once.
+        self.folded = ["impact", "started_at", "detected_at", "lead", *(parts if len(parts) > MOST_PARTS else [])]
+        self.folded_label = "Who is hurt, since when, who leads" + (", what is hurt" if len(parts) > MOST_PARTS else "")
+
+    @property
+    def folded_open(self) -> bool:
+        """Something in there wants to be seen."""
+        return any(name in self.errors for name in self.folded) if self.is_bound else bool(self.initial.get("impact"))
 
     @property
     def hurt(self) -> dict[Component, int]:
@@ -197,7 +208,7 @@ def _health(name: str, initial: int = 0) -> forms.TypedChoiceField:
     field = forms.TypedChoiceField(
         label=name, coerce=int, choices=Health.choices, initial=initial, required=False, empty_value="0"
     )
-    field.widget.attrs["class"] = "input"
+    field.widget.attrs["class"] = "input health"
     return field
 
 

@@ -63,7 +63,7 @@ class Exposure:
 
 def timeline(incident: Incident) -> list[Fact]:
     """Everything that happened, newest first: what was said, what changed, and what linked hotfixes went through."""
-    facts = [_said(update) for update in incident.updates.select_related("author", "corrects")]
+    facts = [_said(update) for update in incident.updates.select_related("author", "corrects", "corrected_by")]
     own = Event.objects.filter(project=incident.project_id, subject=subject_of(incident), kind__in=_OWN)
     facts += [Fact(event.at, "state", event.why, event.actor_name, event=event) for event in own]
     for hotfix in incident.hotfixes.all():

@@ -70,6 +70,8 @@ class Told:
 class Part:
     """A component with its ninety days."""
 
+    pk: int
+    """By which subscribers choose it."""
     name: str
     says: str
     health: Health
@@ -141,9 +143,12 @@ def content_of(page: StatusPage, now: datetime | None = None) -> Content:
     days = days_of(components, moment)
     watched = _watched(told)
     parts = tuple(
-        Part(row.name, row.says, healths[row.pk], row.pk in watched and healths[row.pk] == row.baseline, days[row.pk])
+        Part(
+            row.pk, row.name, row.says, healths[row.pk], row.pk in watched and healths[row.pk] == row.baseline,
+            days[row.pk],
+        )
         for row in components
-    )
+    )  # fmt: skip
     shown = [_told(incident) for incident in told]
     recent = [row for row in shown if not row.is_open and row.ended and row.ended > moment - RECENT]
     return Content(

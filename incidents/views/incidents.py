@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -15,6 +17,7 @@ from incidents.forms import DeclareForm, ProjectForm
 from incidents.response.models import Incident
 from incidents.response.selectors import incident_page, incidents_of
 from incidents.response.services import incident_declare, topic_of
+from incidents.response.states import word_due
 from incidents.tasks import announce_soon
 from releases import live
 from releases.hotfixes.models import Hotfix
@@ -59,7 +62,8 @@ def _list(request: HttpRequest, project: Project | None, topics: str) -> HttpRes
     slug = project.slug if project else ""
     context = {
         "tab": "incidents", "project": project, "page": page, "show": show,
-        "rows": [(row, links.incident(row.key)) for row in page], "live": topics, "here": request.get_full_path(),
+        "rows": [(row, links.incident(row.key), _overdue(row)) for row in page], "live": topics,
+        "here": request.get_full_path(),
         "segments": [
             (label, links.incidents(slug, show=key), counts[key], show == key)
             for key, label in (("open", "Open"), ("over", "Over"))
@@ -73,6 +77,14 @@ def _list(request: HttpRequest, project: Project | None, topics: str) -> HttpRes
     response = render(request, "incidents/_incidents.html" if part else "incidents/incidents.html", context)
     patch_vary_headers(response, ["HX-Target"])
     return response
+
+
+def _overdue(row: Any) -> datetime | None:
+    """When a public word was due that was not said."""
+    if not row.is_open or not row.public:
+        return None
+    due = word_due(row.severity, row.spoke_at, row.declared_at)
+    return due if due <= timezone.now() else None
 
 
 def get_incident(request: HttpRequest, key: str, act: Act = Act.VIEW) -> Incident:

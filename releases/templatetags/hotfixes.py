@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import template
-from django.forms import CheckboxSelectMultiple, RadioSelect
+from django.forms import CheckboxInput, CheckboxSelectMultiple, RadioSelect
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
@@ -79,7 +79,21 @@ def ask_field(bound: Any) -> SafeString:
     """A field of a question: choices of few as buttons under a legend, everything else as `field` does."""
     if isinstance(bound.field.widget, RadioSelect | CheckboxSelectMultiple):
         return radios(bound)
+    if isinstance(bound.field.widget, CheckboxInput):
+        return tick(bound)
     return field(bound)
+
+
+def tick(bound: Any) -> SafeString:
+    """A yes or no: the box stands before its words."""
+    name = bound.auto_id
+    hint = format_html('<p class="hint" id="{}-hint">{}</p>', name, bound.help_text) if bound.help_text else ""
+    told = format_html(' aria-describedby="{}-hint"', name) if hint else ""
+    checked = mark_safe(" checked") if bound.value() else ""
+    return format_html(
+        '<div class="field tick"><label><input type="checkbox" name="{}" id="{}"{}{}> {}</label>{}</div>',
+        bound.html_name, name, checked, told, bound.label, hint,
+    )  # fmt: skip
 
 
 @register.simple_tag

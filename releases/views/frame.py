@@ -25,6 +25,9 @@ from .tabs import COUNTS, OF_DRILLS, OF_OTHERS
 
 REST = ("incidents", "postmortems", "drills", "releases", "projects")
 """Tabs for which the bar of a phone has no room."""
+ROOM = {"overview": 0, "matrix": 0, "hotfixes": 0, "incidents": 0, "postmortems": 1, "deploys": 1}
+"""Tabs in the header, where it is shown: 0 always, 1 on wide screens. All others stand behind "More" there."""
+NEVER = 2
 SWITCHER = 12
 """Projects offered in the header; the others are on the projects page."""
 
@@ -203,13 +206,31 @@ class Frame:
 
     @cached_property
     def tabs(self) -> SafeString:
-        """The tabs of a wide screen."""
+        """The tabs of a wide screen, as many as fit there."""
+        rows = [row for row in self._rows() if _room(row[0]) < NEVER]
         return mark_safe(  # noqa: S308 - words and addresses of our own
             "".join(
-                f'<a href="{url}"{self._current(key)}>{label}{_count(key, count, " ")}</a>'
-                for key, label, _icon, url, count in self._rows()
+                f'<a class="t-{_room(key)}" href="{url}"{self._current(key)}>{label}{_count(key, count, " ")}</a>'
+                for key, label, _icon, url, count in rows
             )
         )
+
+    @cached_property
+    def more(self) -> SafeString:
+        """What a wide screen has no room for; what does stand in its header is hidden here."""
+        rows = [row for row in self._rows() if _room(row[0])]
+        return mark_safe(  # noqa: S308 - words and addresses of our own
+            "".join(
+                f'<a class="m-{_room(key)}" href="{url}"{self._current(key)}>{icon(name, "i--sm")} {label}</a>'
+                for key, label, name, url, _count in rows
+            )
+        )
+
+    @property
+    def room(self) -> int:
+        """How much room the page's own tab needs; 0 when it has none."""
+        tab = self.context.get("tab")
+        return _room(tab) if any(tab == key for key, *_ in self._rows()) else 0
 
     @cached_property
     def bottom(self) -> SafeString:
@@ -234,6 +255,10 @@ class Frame:
                 for key, label, name, url, _count in rows
             )
         )
+
+
+def _room(key: str) -> int:
+    return ROOM.get(key, NEVER)
 
 
 def tabs(request: HttpRequest) -> HttpResponse:
