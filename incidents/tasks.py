@@ -5,19 +5,33 @@ from __future__ import annotations
 from datetime import datetime
 
 from celery import shared_task
+from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 
 from incidents.announcements.collecting import announcements_collect
 from incidents.announcements.delivering import channel_deliver, channels_due, messages_lost
+from incidents.announcements.models import Channel
 from incidents.drills.models import Drill
 from incidents.drills.preparing import drill_prepare, drills_to_nudge
 from incidents.drills.removing import drill_remove, drills_to_remove, orphans_remove
+from incidents.postmortems.actions import actions_observe, actions_stamp, projects_with_actions
+from incidents.postmortems.mailing import owners_channel, owners_of
+from incidents.postmortems.models import PostMortem
+from incidents.postmortems.opening import postmortems_open_due
+from incidents.postmortems.reviewing import acted, postmortems_remind
 from incidents.response.reminders import incidents_remind
 from incidents.status.services import recipients_of, subscribers_forget
+from releases.ledger.models import Event
+from releases.projects.models import Project
 from releases.projects.worker_names import worker_name
 from releases.tasks import fetch_carry_out, run_carry_out_here
 from releases.tasks.sending import NUDGE_LIVES, send
+
+LOOK_EVERY = 15
+"""Seconds between two looks at post-mortems: nobody waits for them as for an announcement."""
+ASK_AGAIN = 600
+"""Seconds after which git is asked about action items even when nothing moved: it may not have answered."""
 
 
 @shared_task(name="incidents.tasks.sweep")  # type: ignore[untyped-decorator]
@@ -29,7 +43,7 @@ def sweep() -> None:
 @shared_task(name="incidents.tasks.announce")  # type: ignore[untyped-decorator]
 def announce(project_pk: int) -> None:
     """Right after something happened in a project: it becomes messages, and they are on their way."""
-    announcements_collect(recipients_of)
+    announcements_collect(_recipients)
     channels_nudge()
 
 
@@ -75,9 +89,44 @@ def sweep_now() -> int:
     incidents_remind(now)
     messages_lost(now)
     subscribers_forget(now)
-    announcements_collect(recipients_of)
+    postmortems_look(now)
+    announcements_collect(_recipients)
     drills_look(now)
     return channels_nudge()
+
+
+def _recipients(channel: Channel, event: Event) -> list[tuple[str, str]]:
+    """Who gets a row by mail: the subscribers of a status page, or the owner of what it is about."""
+    return recipients_of(channel, event) if channel.page_id is not None else owners_of(channel, event)
+
+
+def postmortems_look(now: datetime) -> None:
+    """Post-mortems that are due are opened, owners are reminded, and commits are looked through for action items."""
+    owners_channel()
+    if not cache.add("postmortems-looked", 1, LOOK_EVERY):
+        return
+    postmortems_open_due(now)
+    postmortems_remind(now)
+    for project in projects_with_actions():
+        if cache.get(_stamp_key(project.pk)) != actions_stamp(project):
+            send(check_actions, project.pk, queue="git", expires=NUDGE_LIVES)
+
+
+@shared_task(name="incidents.tasks.check_actions")  # type: ignore[untyped-decorator]
+def check_actions(project_pk: int) -> None:
+    """Close the action items of a project that a commit in production names, and open those whose commit is gone."""
+    project = Project.objects.filter(pk=project_pk).first()
+    if project is None:
+        return
+    actions_observe(project)
+    out = (PostMortem.State.PUBLISHED, PostMortem.State.ACTED)
+    for row in PostMortem.objects.filter(project=project, state__in=out):
+        acted(row)
+    cache.set(_stamp_key(project.pk), actions_stamp(project), ASK_AGAIN)
+
+
+def _stamp_key(project_pk: int) -> str:
+    return f"actions-seen:{project_pk}"
 
 
 def channels_nudge() -> int:

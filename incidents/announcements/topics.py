@@ -52,6 +52,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic("approval-wanted", "A deployment waits for approval", "run.asked"),
     Topic("glass-broken", "The glass was broken", "run.glass-broken", usual=True),
     Topic("taken-back", "A release was taken back", "release.bad", usual=True),
+    Topic("postmortem-opened", "Post-mortem opened", "postmortem.opened"),
     Topic("postmortem-due", "Post-mortem overdue", "postmortem.overdue"),
     Topic("postmortem-published", "Post-mortem published", "postmortem.published"),
     Topic("action-overdue", "Action item overdue", "action.overdue"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from incidents.numbering import numbered
@@ -108,6 +110,19 @@ class Named:
     """Commits that were taken back, with what took them back, in force now."""
 
 
+def projects_with_actions() -> Iterable[Project]:
+    """Projects in which a commit could change an action."""
+    live_items = ActionItem.objects.exclude(state=ActionItem.State.DROPPED)
+    return Project.objects.filter(pk__in=live_items.values("postmortem__project")).order_by("pk")
+
+
+def actions_stamp(project: Project) -> str:
+    """Another one when production's commits or the actions are others: while it is the same, git need not be asked."""
+    items = ActionItem.objects.filter(postmortem__project=project).order_by("pk").values_list("pk", "number", "state")
+    seen = repr((production_tips(project), list(items)))
+    return hashlib.sha256(seen.encode()).hexdigest()
+
+
 def actions_observe(project: Project) -> int:
     """Bring the actions of a project in line with production's commits; returns how many changed.
 
@@ -191,7 +206,7 @@ def _settle(item: ActionItem, state: str, *, done: str = "", undone: str = "") -
     return True
 
 
-def overdue(now: datetime) -> Iterable[ActionItem]:
+def overdue(now: datetime) -> QuerySet[ActionItem]:
     """Open ones whose day is over."""
     today = timezone.localdate(now)
     return ActionItem.objects.filter(
@@ -205,7 +220,7 @@ def _tell(item: ActionItem, kind: str, actor: Any, *, old: str = "", new: str = 
         subject=subject_of(item.postmortem), target=item.key, old=old, new=new, why=why,
         evidence=evidence_of(item.postmortem) | {"action": item.key},
     )  # fmt: skip
-    live.publish(topic_of(item.postmortem), live.project_topic(item.postmortem.project_id))
+    live.publish(topic_of(item.postmortem), live.project_topic(item.postmortem.project_id), live.OVERVIEW)
 
 
 def _title(text: str) -> str:

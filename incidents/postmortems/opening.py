@@ -25,6 +25,9 @@ DUE = {1: timedelta(days=3), 2: timedelta(days=5), 3: timedelta(days=10), 4: tim
 RECENT = timedelta(days=30)
 """Hotfixes that went live longer ago, before anybody was asked to learn from them, are left alone."""
 
+LATE = timedelta(days=1)
+"""What is opened later than this after its time is due as if it had ended now."""
+
 
 def subject_of(postmortem: PostMortem) -> str:
     """How the ledger calls it."""
@@ -70,14 +73,19 @@ def postmortems_open_due(now: datetime) -> int:
         if owner is not None:
             postmortem_open(
                 incident.project, incident.title, severity=incident.severity, owner=owner, incident=incident,
-                hotfix=_alone(incident), since=incident.resolved_at,
+                hotfix=_alone(incident), since=_counted_from(incident.resolved_at, now),
             )  # fmt: skip
             opened += 1
     for hotfix, live in _live_hotfixes(now):
         owner = owner_for(hotfix.project, hotfix.owner, hotfix.asked_by)
         if owner is not None:
             postmortem_open(
-                hotfix.project, hotfix.title, severity=hotfix.severity, owner=owner, hotfix=hotfix, since=live
+                hotfix.project,
+                hotfix.title,
+                severity=hotfix.severity,
+                owner=owner,
+                hotfix=hotfix,
+                since=_counted_from(live, now),
             )
             opened += 1
     return opened
@@ -109,6 +117,11 @@ def evidence_of(postmortem: PostMortem) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _counted_from(over: datetime | None, now: datetime) -> datetime:
+    """From when the days to its due date are counted: nobody finds one that was late before it was opened."""
+    return now if over is None or now - over > LATE else over
+
+
 def _standing(incident: Incident | None, hotfix: Hotfix | None) -> PostMortem | None:
     wanted = Q(pk=None)
     if incident is not None:
@@ -133,7 +146,7 @@ def _live_hotfixes(now: datetime) -> list[tuple[Hotfix, datetime]]:
     if not live:
         return []
     keys = {key for _, key in live}
-    waiting = Hotfix.objects.filter(key__in=keys, postmortem=None, incidents=None).exclude(
+    waiting = Hotfix.objects.filter(key__in=keys, postmortem=None, incidents=None, project__drill_of=None).exclude(
         closed__in=(Hotfix.Closed.DECLINED, Hotfix.Closed.ABANDONED)
     )
     found = []

@@ -161,18 +161,17 @@ def publish(postmortem: PostMortem, actor: Any, summary: str = "") -> None:
 
 
 def acted(postmortem: PostMortem) -> bool:
-    """Say that all was acted upon, when it is published and no action is open; True when that is new."""
-    if postmortem.actions.filter(state=ActionItem.State.OPEN).exists():
-        return bool(
-            PostMortem.objects.filter(pk=postmortem.pk, state=PostMortem.State.ACTED).update(
-                state=PostMortem.State.PUBLISHED
-            )
-        )
-    return bool(
-        PostMortem.objects.filter(pk=postmortem.pk, state=PostMortem.State.PUBLISHED).update(
-            state=PostMortem.State.ACTED
-        )
-    )
+    """Say that all was acted upon, when it is published and no action is open, and take it back when one is again.
+
+    True when that is new.
+    """
+    State = PostMortem.State  # noqa: N806 - the choices are a class
+    left = postmortem.actions.filter(state=ActionItem.State.OPEN).exists()
+    old, new = (State.ACTED, State.PUBLISHED) if left else (State.PUBLISHED, State.ACTED)
+    changed = PostMortem.objects.filter(pk=postmortem.pk, state=old).update(state=new)
+    if changed:
+        live.publish(topic_of(postmortem), live.project_topic(postmortem.project_id), live.OVERVIEW)
+    return bool(changed)
 
 
 def postmortems_remind(now: datetime) -> int:

@@ -47,7 +47,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         fact = {"nav_owed": debt.act, "nav_projects": nav, "nav_hotfixes": hotfix_count(request.user)}
         pks = [row.pk for row in rows]
         news = hotfix_news(None, request.user, pks)
-        return {"page": page, "topics": topics, "news": news, "fact": fact, **_strips(pks, None)}
+        return {"page": page, "topics": topics, "news": news, "fact": fact, **_strips(request, pks, None)}
 
     # Whoever may see everything sees the same; for anybody else the part is their own.
     who = "everything" if everything else request.user.pk
@@ -74,17 +74,18 @@ def project_overview(request: HttpRequest, slug: str) -> HttpResponse:
             "topics": topics,
             "release_url": links.release(slug, rows[0].tag),
             "shipped": _before(project, rows[0].tag),
-            **_strips([project.pk], project),
+            **_strips(request, [project.pk], project),
         }
 
     return _answer(request, projects, (asked, topics), context, {"project": project})
 
 
-def _strips(pks: list[int], project: Project | None) -> dict[str, SafeString]:
+def _strips(request: HttpRequest, pks: list[int], project: Project | None) -> dict[str, SafeString]:
     """What other apps show there."""
+    inside = strips.ON_OVERVIEW_INSIDE if may(request, Act.HOTFIX) else []
     return {
         "strips": strips.drawn(strips.ON_OVERVIEW, pks, project),
-        "side_strips": strips.drawn(strips.ON_OVERVIEW_SIDE, pks, project),
+        "side_strips": strips.drawn([*strips.ON_OVERVIEW_SIDE, *inside], pks, project),
     }
 
 
@@ -120,6 +121,7 @@ def _answer(
     """The whole page, or its live part when it asks for itself again."""
     acts = {
         "may_check": may(request, Act.CHECK),
+        "may_hotfix": may(request, Act.HOTFIX),
         "may_operate": may(request, Act.OPERATE),
         "may_manage": may(request, Act.MANAGE),
         "may_settle": may(request, Act.SETTLE),

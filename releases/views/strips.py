@@ -18,6 +18,8 @@ its reader may see, `project` the one that it is about alone, or None. The part 
 projects: nothing personal goes in."""
 ON_OVERVIEW_SIDE: list[str] = []
 """The same, for a section of the side."""
+ON_OVERVIEW_INSIDE: list[str] = []
+"""The same as the side, for those alone who work on hotfixes."""
 ON_HOTFIX: list[str] = []
 """`(request, hotfix)`: buttons in the head of a hotfix's page."""
 
