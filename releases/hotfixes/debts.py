@@ -15,7 +15,7 @@ from releases.operations.models import Operation
 from releases.projects.models import Project, Ref
 from releases.projects.services.refs import clean
 
-from .ground import HEADS, Ground
+from .ground import HEADS, Ground, integration
 from .models import Debt, Hotfix
 from .sight import Sight
 
@@ -55,7 +55,7 @@ def _new_by_operation(hotfix: Hotfix, sight: Sight) -> None:
 
 def _new_by_hand(hotfix: Hotfix, ground: Ground, sight: Sight) -> None:
     """Reverts of unreleased commits on the integration branch since this way was chosen, whoever made them."""
-    git_dir, target = sight.git_dir, next(iter(ground.targets), None)
+    git_dir, target = sight.git_dir, integration(ground.targets)
     if git_dir is None or target is None or not target.tip or hotfix.way_at is None:
         return
     spans = [target.tip, *(f"^{sha}" for sha in dict.fromkeys(ground.production_commits))]

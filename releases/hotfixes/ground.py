@@ -155,6 +155,16 @@ class Ground:
         return release is not None and release.on_production
 
 
+def integration(targets: Sequence[Target]) -> Target | None:
+    """The branch from which the next release is made: develop, else main, else an open release; never a supported line,
+    which gets patches only."""
+    for kind in (Target.Kind.DEVELOP, Target.Kind.MAIN, Target.Kind.RELEASE):
+        for target in targets:
+            if target.kind == kind:
+                return target
+    return None
+
+
 def watched(project: Project, only: Sequence[int]) -> list[Hotfix]:
     """The tickets to look at, with their reviews, debts and tied fixes: all but those that were declined or given up
     before anything was made of them."""

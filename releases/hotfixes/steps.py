@@ -15,6 +15,7 @@ from releases.projects.in_production import release_in_production
 
 from .change import ChangeSize, convention
 from .errors import HotfixError
+from .ground import integration
 from .keys import branch_for
 from .models import Hotfix, Review
 from .offers import Action, NextStep
@@ -138,7 +139,8 @@ class _Panel:
             return NextStep(
                 StageKey.BRANCH, self._cut_title(), says, self._cut(), (self._choose(),), self._shell_cut()
             )  # fmt: skip
-        target = next((target.branch for target in self.standing.targets), "")
+        main = integration(self.standing.targets)
+        target = main.branch if main else ""
         revert = self.unless_running(
             self.action("revert", "Revert what is in the way", branch=target), f"revert:{self.hotfix.key}"
         )

@@ -22,6 +22,7 @@ from releases.projects.in_production import commit_in_production, release_in_pro
 from releases.projects.models import Release
 from releases.projects.unreleased import unreleased
 
+from .ground import integration
 from .holding import why_unreleasable
 from .keys import branch_for
 from .models import Hotfix
@@ -234,16 +235,6 @@ class _Advisor:
             Hotfix.Way.WAIT, Hotfix.Way.WAIT.label, "The next regular release brings the fix; users wait until then.",
             tuple(points),
         )  # fmt: skip
-
-
-def integration(targets: Sequence[Target]) -> Target | None:
-    """The branch from which the next release is made: develop, else main, else the first target."""
-    order = (Target.Kind.DEVELOP, Target.Kind.MAIN)
-    for kind in order:
-        for target in targets:
-            if target.kind == kind:
-                return target
-    return next(iter(targets), None)
 
 
 def cadence(dates: Sequence[datetime]) -> timedelta:

@@ -101,6 +101,17 @@ def is_line(name: str) -> bool:
     return bool(line and (line["prefix"] or re.search(r"[._-]", name)))
 
 
+def line_patterns(lines: Sequence[str]) -> tuple[str, ...]:
+    """Globs for lines that are named like these, those still to come included: `stable-1.30` gives `stable-[0-9]*`."""
+    return tuple(dict.fromkeys(re.sub(r"\d+((?:[._-]\d+)+|(?=[._-]x))?", _numbers, name, count=1) for name in lines))
+
+
+def _numbers(version: re.Match[str]) -> str:
+    """A version as a glob. Where the name begins with it, its separator stays: `3.9` is a line, `3d-view` is not."""
+    between = re.search(r"[._-](?=\d)", version[0]) if version.start() == 0 else None
+    return f"[0-9]*{between[0]}[0-9]*" if between else "[0-9]*"
+
+
 def _gitflow(branches: list[str], develop: str, production: str) -> Guess:
     base = PRESETS[Preset.GITFLOW]
     patterns = tuple(
@@ -127,8 +138,12 @@ def _lines(branches: Sequence[str]) -> list[str]:
 
 
 def _maintenance(lines: list[str], main: str) -> Guess:
-    newest = tuple(lines[:LINES])
-    policy = replace(PRESETS[Preset.MAINTENANCE], production=newest, targets=(main,))
+    newest, base = tuple(lines[:LINES]), PRESETS[Preset.MAINTENANCE]
+    policy = replace(
+        base, production=newest, targets=(main,),
+        support_branches=tuple(dict.fromkeys([*line_patterns(lines), *base.support_branches])),
+        release_branches=tuple(p for p in base.release_branches if not any(matches(name, (p,)) for name in lines)),
+    )  # fmt: skip
     more = f", the newest {len(newest)} of {len(lines)}" if len(lines) > len(newest) else ""
     return Guess(policy, f"There are version lines ({_and(newest)}{more}) beside {main}: maintenance lines.")
 

@@ -20,7 +20,7 @@ from releases.projects.models import FetchRun, Project, Release
 from releases.projects.services.fetches import fetch_held
 from releases.projects.services.refs import clean, moment
 
-from .flow import FlowPolicy
+from .flow import FlowPolicy, Preset
 from .models import Fix, Settlement, Target, Verdict
 from .names import matches, version_in
 from .settling import git_verdict, settlement_end, verdict_laid
@@ -75,7 +75,12 @@ def _held(project: Project, run: FetchRun | None) -> AbstractContextManager[obje
 
 
 def target_kind(branch: str, policy: FlowPolicy) -> str:
-    """What a target branch is to the project: its next release, an open release, a supported line, or main."""
+    """What a target branch is to the project: its next release, an open release, a supported line, or main.
+
+    A line of production that is a target as well, for the fixes of older ones, is supported, however it is called.
+    """
+    if policy.preset is Preset.MAINTENANCE and matches(branch, policy.production):
+        return Target.Kind.SUPPORT
     if matches(branch, policy.release_branches):
         return Target.Kind.RELEASE
     if matches(branch, policy.support_branches):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from releases.hotfixes.offers import Option
 from releases.hotfixes.ways import advise, cadence
 from releases.ledger.models import Event
 from releases.policies.flow import PRESETS, FlowPolicy, Preset
+from releases.policies.guess import guess_policy
 from tests.factories import NOW, make_user
 from tests.gitrepos import make_flow, make_repo
 from tests.hotfixes.playing import APP, app, look, opened, track
@@ -146,3 +148,20 @@ def test_a_copy_made_there_first_counts_until_production_has_it(tmp_path: Path) 
     repo.tag("v1.0.2", "main", message="1.0.2")
     look(hotfix.project)
     assert "TICKET-5: mend the till" not in [info.subject for info in ways(hotfix)["revert"].commits]
+
+
+def test_the_next_release_is_made_on_main_not_on_a_supported_line(tmp_path: Path) -> None:
+    repo = make_repo(tmp_path, "lines.git", head="master")
+    repo.commit({"app.py": APP}, "Start", branch="master")
+    for line in ("stable-1.28", "stable-1.30"):
+        repo.branch(line, "master")
+        repo.commit({"VERSION": f"{line}.0\n"}, f"Version {line}.0", branch=line)
+        repo.tag(f"release-{line.removeprefix('stable-')}.0", line, message=line)
+    repo.commit({"next.py": "next\n"}, "What is next", branch="master")
+    found = guess_policy(["master", "stable-1.28", "stable-1.30"], ["release-1.30.0"], "master")
+    policy = replace(found, targets=("master", "stable-1.28", "stable-1.30"))
+    hotfix = opened(track(repo, policy))
+    forward = ways(hotfix)["forward"]
+    assert forward.label == "Fix forward through master"
+    assert [info.subject for info in forward.commits] == ["What is next"]
+    assert ways(hotfix)["cut"].owes == ("master", "stable-1.30")

@@ -3,6 +3,9 @@ from dataclasses import replace
 
 from releases.policies.flow import PRESETS, Preset
 from releases.policies.guess import fitted, guess, guess_policy, is_line
+from releases.policies.models import Target
+from releases.policies.names import matches
+from releases.policies.services import target_kind
 
 
 def test_a_develop_branch_means_gitflow():
@@ -77,3 +80,29 @@ def test_a_preset_that_fits_and_a_policy_that_somebody_wrote_stay():
     assert fitted(replace(gitflow, sla_hours=24), ["master", "develop"], []) is None
     supported = ["main", "stable/1.8.x", "stable/1.9.x"]
     assert fitted(PRESETS[Preset.MAINTENANCE], supported, ["v1.9.1"]) is None
+
+
+def test_lines_are_kept_apart_from_the_next_release():
+    """Whatever they are called, they are supported lines, and those still to come as well."""
+    habits = {
+        "stable-1.30": "stable-1.32", "stable/1.8.x": "stable/2.0.x", "release/2.3": "release/3.0",
+        "release-1.x": "release-2.x", "1.x": "2.x", "3.9": "3.10", "support/4.2": "support/5.0",
+        "REL_15_STABLE": "REL_16_STABLE", "6-1-stable": "7-0-stable",
+    }  # fmt: skip
+    for line, following in habits.items():
+        policy = guess_policy(["main", line], ["v1.0.0"], "main")
+        assert policy.preset == Preset.MAINTENANCE, line
+        for name in (line, following):
+            assert target_kind(name, policy) == Target.Kind.SUPPORT, name
+            assert not matches(name, policy.release_branches), name
+        assert target_kind("main", policy) == Target.Kind.MAIN
+        assert not matches("3d-view", policy.support_branches), policy.support_branches
+
+
+def test_a_line_of_production_is_supported_in_policies_written_before():
+    policy = replace(
+        PRESETS[Preset.MAINTENANCE], production=("stable-1.30", "release/2.3"), targets=("main", "stable-1.30")
+    )
+    assert target_kind("stable-1.30", policy) == Target.Kind.SUPPORT
+    assert target_kind("release/2.3", policy) == Target.Kind.SUPPORT
+    assert target_kind("release/2.4", policy) == Target.Kind.RELEASE
