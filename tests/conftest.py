@@ -6,7 +6,7 @@ import pytest
 
 from hotfixdash.accounts.roles import Role
 
-pytest_plugins = ["tests.plugins.kinds", "tests.plugins.real"]
+pytest_plugins = ["tests.plugins.kinds", "tests.plugins.prepared", "tests.plugins.real"]
 
 
 @pytest.fixture(autouse=True)
