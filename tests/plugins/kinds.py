@@ -3,8 +3,9 @@
 `--require broker,browser` names the kinds that must have run, without a skip. ALLOW_SKIP=1 turns the failure
 into a warning. On SQLite, tests marked `postgres` are left out. With TEST_DATABASE=postgres every test that uses the
 database runs and counts as one; those that need no database, or a browser, are left to the run on SQLite, and so are
-the long ones that are not marked `postgres` themselves: what they kill does not depend on which database it was. Pages
-only read: they run on PostgreSQL with `--long` (`make test-full`), and on SQLite always.
+the long ones that are not marked `postgres` themselves: what they kill does not depend on which database it was.
+Without `--long` only those run there that may tell the two databases apart: the ones marked so, the ones that really
+commit (races, locks, processes of their own), and the rooms with queries of their own kind. `make test-full` runs all.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="Run the tests marked long too.")
 
 
+TELLING_ROOMS = ("incidents", "keeping_up", "operations", "projects")
+"""Folders of tests with searches, batches and conditional updates that databases carry out in ways of their own."""
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "site", "worker"}
 
 
@@ -31,6 +34,16 @@ def uses_database(item: pytest.Item) -> bool:
     if item.get_closest_marker("django_db") or item.get_closest_marker("postgres"):
         return True
     return bool(DATABASE_FIXTURES & set(getattr(item, "fixturenames", ())))
+
+
+def _tells(item: pytest.Item) -> bool:
+    """Whether it may tell one database from the other."""
+    marker = item.get_closest_marker("django_db")
+    commits = (marker is not None and marker.kwargs.get("transaction")) or {"transactional_db", "live_server"} & set(
+        getattr(item, "fixturenames", ())
+    )
+    room = item.nodeid.split("/")[1]
+    return bool(item.get_closest_marker("postgres") or commits or room in TELLING_ROOMS)
 
 
 def _kinds(item: pytest.Item) -> list[str]:
@@ -53,8 +66,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             or item.get_closest_marker("browser")
             or (item.get_closest_marker("long") and not item.get_closest_marker("postgres"))
         )
-        only_reads = ON_POSTGRES and not config.getoption("--long") and item.nodeid.startswith("tests/pages/")
-        (left if needs_postgres or needs_time or same_as_on_sqlite or only_reads else kept).append(item)
+        tells_little = ON_POSTGRES and not config.getoption("--long") and not _tells(item)
+        (left if needs_postgres or needs_time or same_as_on_sqlite or tells_little else kept).append(item)
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = kept

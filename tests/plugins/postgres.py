@@ -127,3 +127,29 @@ def ensure_cluster() -> str:
     atexit.register(stop)
     os.environ[URL_VARIABLE] = url
     return url
+
+
+def folder_of(url: str) -> Path:
+    """Where a cluster of `start_cluster` lies."""
+    return Path(url.partition("host=")[2])
+
+
+def take_away(url: str) -> None:
+    """Stop that cluster's server at once and keep its data: what a database that went away looks like."""
+    pid = int((folder_of(url) / "data" / "postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGINT)
+    deadline = time.monotonic() + START_SECONDS
+    while (folder_of(url) / "data" / "postmaster.pid").exists():
+        if time.monotonic() > deadline:
+            raise PostgresMissing("the server does not end")
+        time.sleep(0.05)
+
+
+def bring_back(url: str) -> subprocess.Popen[bytes]:
+    """Start that cluster's server again; whoever calls this ends it."""
+    binaries = find_binaries()
+    if binaries is None:
+        raise PostgresMissing("PostgreSQL is not installed")
+    server = _serve(binaries, folder_of(url), _owner())
+    _wait(binaries, folder_of(url), server)
+    return server
