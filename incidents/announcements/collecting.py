@@ -39,11 +39,16 @@ def announcements_collect(subscribers: Recipients | None = None) -> list[int]:
     channels = list(Channel.objects.select_related("page").prefetch_related("projects"))
     for event in rows:
         topic = topic_of(event)
-        if topic is not None and event.at > timezone.now() - STALE and not event.evidence.get("drill"):
+        if topic is not None and event.at > timezone.now() - STALE and not _in_drill(event):
             touched |= _announce(event, topic, channels, subscribers)
     if rows and rows[-1].pk > cursor.position:
         Cursor.objects.filter(pk=cursor.pk, position=cursor.position).update(position=rows[-1].pk)
     return sorted(touched)
+
+
+def _in_drill(event: Event) -> bool:
+    """Nothing of a drill is told to anybody: neither what its copy went through, nor what is said about it."""
+    return bool(event.evidence.get("drill")) or (event.project is not None and event.project.is_drill)
 
 
 def _start() -> int:

@@ -21,7 +21,7 @@ from releases.projects.models import Project
 
 KEPT = ("kind", "hotfixes", "promotes", "approval_hours", "approver_role", "breakers_role", "time_zone")
 """What an environment of a drill takes over from the real one, its name and approvals aside."""
-SETTLE, WATCH, EVERY = 20, 5, 30
+SETTLE, WATCH, EVERY = 20, 0, 30
 """Seconds: a sandbox is quick, and a drill must not be spent waiting."""
 _CHECK = """\
 test "$(git rev-parse HEAD)" = "$HOTFIXDASH_COMMIT"

@@ -17,6 +17,8 @@ from incidents.postmortems.models import PostMortem
 from incidents.postmortems.opening import owner_for, postmortem_open
 from incidents.postmortems.writing import section_write
 from releases import live
+from releases.deploys.environment_services import environment_save
+from releases.deploys.models import Environment
 from releases.ledger.services import event_write
 from releases.policies.models import Fix
 from releases.policies.typed import typed
@@ -29,6 +31,8 @@ from .scenarios import offer_of
 from .scoring import score_of
 
 LONGEST_NOTES = 5_000
+SELDOM = 6 * 3600
+"""Seconds between two looks at a copy, or at its sandbox, once its drill is over."""
 
 
 def drill_start(project: Project, scenario: str, fix: Fix | None, actor: Any = None) -> Drill:
@@ -90,6 +94,7 @@ def drill_end(drill: Drill, notes: str = "", actor: Any = None) -> PostMortem | 
             standing, "drill.ended", actor, new=f"{done}/{total}", why=f"A drill ended: {done} of {total} steps done."
         )
         postmortem = _postmortem(standing, actor)
+        _calm(standing)
     drill.refresh_from_db()
     drill_publish(drill)
     return postmortem
@@ -136,6 +141,14 @@ def drill_publish(drill: Drill) -> None:
     if drill.copy_id is not None:
         topics.append(live.project_topic(drill.copy_id))
     live.publish(*topics)
+
+
+def _calm(drill: Drill) -> None:
+    """Until the copy goes it is only there to look things up: nobody need ask it every few seconds."""
+    if drill.copy is not None:
+        Project.objects.filter(pk=drill.copy_id).update(fetch_every=SELDOM)
+        for place in Environment.objects.filter(project=drill.copy):
+            environment_save(place, probe_every=SELDOM)
 
 
 def _postmortem(drill: Drill, actor: Any) -> PostMortem | None:
