@@ -95,7 +95,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One verdict; `code` is empty when the pair was not judged yet."""
+    """One verdict; `code` is empty when the pair was not judged."""
 
     target_id: int
     code: str
@@ -116,6 +116,8 @@ class Row:
     live_since: datetime | None
     author_name: str
     security: bool
+    production_ref: str
+    """The line of production that it lives on."""
     group: Group
     cells: tuple[Cell, ...]
 
@@ -321,7 +323,8 @@ def _rows(pks: list[int], columns: Sequence[Column], unsettled: dict[int, _Open]
         by_project.setdefault(column.project_id, []).append(column)
     rows = {}
     last = Group.CHORES if chores else Group.SETTLED
-    fields = ("pk", "project_id", "key", "subject", "ticket", "shipped_in", "live_since", "author_name", "security")
+    fields = ("pk", "project_id", "key", "subject", "ticket", "shipped_in", "live_since", "author_name", "security",
+              "production_ref")  # fmt: skip
     for values in Fix.objects.filter(pk__in=pks).order_by().values(*fields):
         pk, mine = values["pk"], by_project.get(values["project_id"], ())
         of = tuple(Cell(column.pk, *cells.get((pk, column.pk), ("", "", False))) for column in mine)

@@ -26,6 +26,7 @@ from releases.policies import overview
 from releases.policies.flow import FlowPolicy
 from releases.policies.matrix_selectors import PERIODS, SIZES, Cell, Column, Group, Matrix, MatrixQuery, Row, matrix
 from releases.policies.models import Target
+from releases.policies.names import version_in
 from releases.policies.selectors import fix_in_target
 from releases.projects.models import Project
 from releases.templatetags.dash import chip, icon
@@ -242,7 +243,7 @@ def _row(
     for cell in row.cells:
         column = columns[cell.target_id]
         held = waits.get((row.project_id, row.key, column.branch))
-        shown.append(_cell(cell, column, row.key, place.slug, opened, stacked, held))
+        shown.append(_cell(cell, column, row.key, place.slug, opened, stacked, held, row.production_ref))
     cells = mark_safe("".join(shown))  # noqa: S308 - each cell escapes what it shows
     head = format_html(
         '<a class="ow-s" href="{}">{}</a><span class="ow-m">{}</span>',
@@ -275,12 +276,13 @@ def _facts(row: Row, place: Place | None) -> SafeString:
 
 
 def _cell(
-    cell: Cell, column: Column, key: str, slug: str, opened: str, stacked: bool, held: Held | None
+    cell: Cell, column: Column, key: str, slug: str, opened: str, stacked: bool, held: Held | None,
+    lives_on: str,
 ) -> str:  # fmt: skip
     """A verdict as a link to its evidence; the branch in it shows where cells are not in columns."""
     branch = f'<span class="mx-b">{escape(words.visible(column.branch))}</span>'
     if not cell.code:
-        inner = f'<span class="mx-c">{branch}<span class="mx-d">not judged yet</span></span>'
+        inner = f'<span class="mx-c">{branch}<span class="mx-d">{_unjudged(column, lives_on)}</span></span>'
     else:
         current = ' is-open" aria-current="true' if opened == f"{key}:{column.branch}" else ""
         inner = (
@@ -288,6 +290,16 @@ def _cell(
             f"{branch}{chip(cell.code, cell.settled)}{_held(held) if held else _detail(cell)}</a>"
         )
     return inner if stacked else f"<td>{inner}</td>"
+
+
+def _unjudged(column: Column, lives_on: str) -> str:
+    """Why there is no verdict: nobody asks about the fix's own line, nor about older ones."""
+    if column.branch == lives_on:
+        return "its own line, it lives here"
+    here, line = version_in(column.branch), version_in(lives_on)
+    if column.kind == Target.Kind.SUPPORT and here and line and here < line:
+        return "an older line, not asked"
+    return "not judged yet"
 
 
 def _held(held: Held) -> str:

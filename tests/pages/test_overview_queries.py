@@ -18,7 +18,7 @@ from tests.factories import make_project, make_target, make_user, sha
 
 pytestmark = pytest.mark.django_db
 
-COLD = 23
+COLD = 24
 """Session, person, role, two stamps, projects, runs, targets, what is owed by target, four lists and their count, and
 two for what other apps show."""
 KEPT = 6
@@ -84,7 +84,7 @@ def test_one_project_s_overview_is_constant_too(client: Client, django_assert_ma
     client.force_login(_person(True))
     client.get("/projects/service-000/")
     cache.clear()
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(27):
         client.get("/projects/service-000/")
 
 
