@@ -107,6 +107,12 @@ def short_sha(value: str | None) -> str:
 
 
 @register.filter
+def line(value: str) -> str:
+    """`{{ fix.production_ref|line }}`: a line of production in words."""
+    return words.line(str(value))
+
+
+@register.filter
 def safe_text(value: object) -> str:
     """Text from git with invisible and direction-changing characters spelled out; still escaped by the template."""
     return words.visible(value)

@@ -64,12 +64,10 @@ def graph_of(
 
 
 def _production(policy: FlowPolicy, verdicts: Iterable[Verdict]) -> str:
-    """The production branch; where tags alone are production, the word."""
-    for verdict in verdicts:
-        if verdict.fix.production_ref:
-            return verdict.fix.production_ref
-    first = policy.production[0] if policy.production else ""
-    return "production" if first.startswith("tags:") or not first else first
+    """The production branch; where tags alone are production, the words."""
+    told = (verdict.fix.production_ref for verdict in verdicts)
+    first = next(filter(None, told), policy.production[0] if policy.production else "production")
+    return "version tags" if first.startswith("tags:") else first
 
 
 def _tagged(hotfix: Hotfix, release: Release | None) -> str:

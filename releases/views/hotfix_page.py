@@ -258,7 +258,7 @@ class HotfixPage:
         running, held = self._running(verdict), self._held.get(verdict.pk)
         says = _becomes(verdict.target)
         if several:
-            says += f", as it is on {verdict.fix.production_ref}"
+            says += f", as it is on {words.line(verdict.fix.production_ref)}"
         return ShownTarget(
             verdict.target.branch, says, verdict.code, "" if held else _detail(verdict),
             links.evidence(self.slug, verdict.fix.key, verdict.target.branch),

@@ -86,6 +86,11 @@ def visible(text: object) -> str:
     return _INVISIBLE.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(text))
 
 
+def line(ref: str) -> str:
+    """A line of production in words: its branch, or `version tags (v*)` where tags are production."""
+    return f"version tags ({ref.removeprefix('tags:')})" if ref.startswith("tags:") else ref
+
+
 def short(text: object, longest: int = 32) -> str:
     """The same for a button: cut where it would not fit."""
     shown = visible(text)

@@ -12,7 +12,7 @@ from releases.views.graph.data import Dot, Graph, TargetLane
 from releases.views.graph.lying import lying
 from releases.views.graph.standing import standing
 from tests.hotfixes.playing import look
-from tests.pages.hotfix_scene import BRANCH, Scene, make_scene, ok
+from tests.pages.hotfix_scene import BRANCH, Scene, main_words, make_scene, ok
 
 pytestmark = pytest.mark.django_db
 OWED = TargetLane("develop", (Dot("efa5678"),), owed=True, says=("merge-back", "owed 2 h"))
@@ -65,6 +65,8 @@ def test_where_tags_are_production_nothing_leads_back_to_a_line(tmp_path: Path) 
     assert graph.shipped is None
     assert graph.tagged == Dot(scene.repo.sha(BRANCH)[:7], "v1.0.2")
     assert graph.by_tag
+    assert graph.production == "version tags"
+    assert "tags:v*" not in main_words(scene.as_(scene.engineer).get(scene.url()))
     for svg in (lying(graph), standing(graph)):
         assert 'class="g-todo"' not in svg
         assert "not in production yet" not in svg
