@@ -168,3 +168,14 @@ def test_finishing_can_merge_back_with_the_same_push(tmp_path: Path) -> None:
     assert Operation.objects.count() == 1
     assert "mended" in scene.repo.read("release/1.1", "app.py")
     assert "Delete hotfix/TICKET-7" in main_words(manager.get(scene.url()))
+
+
+def test_the_change_is_what_the_remote_has_and_says_when_it_was_looked_at(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path)
+    scene.opened()
+    scene.repo.branch(BRANCH, "v1.0.1")
+    head = scene.fix()
+    look(scene.project)
+    words = main_words(scene.as_(scene.engineer).get(scene.url()))
+    assert f"{BRANCH} as the remote has it at {head[:7]} , last looked at" in words
+    assert "What is amended counts once it is pushed again." in words
