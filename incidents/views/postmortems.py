@@ -23,6 +23,7 @@ from incidents.response.models import Incident
 from incidents.tasks import announce_soon
 from releases import live
 from releases.hotfixes.models import Hotfix
+from releases.policies.typed import typed
 from releases.projects.models import Project
 from releases.views import asking, live_part
 from releases.views.access import get_project, may
@@ -160,8 +161,9 @@ def opening(request: HttpRequest, slug: str) -> HttpResponse:
 
     def do() -> Done:
         data = form.cleaned_data
+        title = typed(data["title"], "title", "The title", 200)
         made = postmortem_open(
-            project, data["title"], severity=data["severity"], owner=data["owner"], incident=data["incident"],
+            project, title, severity=data["severity"], owner=data["owner"], incident=data["incident"],
             hotfix=data["hotfix"], actor=request.user,
         )  # fmt: skip
         announce_soon(project.pk)
@@ -171,7 +173,5 @@ def opening(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _incident(project: Project, key: str) -> Incident | None:
-    number = key[4:]
-    if not key.startswith("INC-") or not number.isascii() or not number.isdigit() or len(number) > 9:
-        return None
-    return Incident.objects.filter(project=project, number=int(number)).first()
+    number = Incident.number_of(key)
+    return None if number is None else Incident.objects.filter(project=project, number=number).first()
