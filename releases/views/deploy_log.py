@@ -25,6 +25,7 @@ from .logs.reading import WINDOW, Hit
 FRESH = 500
 """Lines at most that an open page is told of at once; the ones before them are a link away."""
 LONGEST_SEARCH = 200
+_JUMP = re.compile(r"[:#Ll](\d{1,9})", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -70,6 +71,12 @@ class ShownLog:
         return not self.query and self.last >= self.total and not self.run.is_over
 
     @property
+    def line_url(self) -> str:
+        """What was searched for is a number that a line of this log has: where that one is."""
+        line = number_of(self.query)
+        return links.run_line(self.slug, self.run.pk, line) if 0 < line <= self.total else ""
+
+    @property
     def at_end(self) -> bool:
         """What matters stands at its end: it goes on, or it did not end well."""
         return self.last >= self.total and not self.query and self.run.state not in (Run.State.DONE, *WAITING)
@@ -87,10 +94,7 @@ class ShownLog:
 
 def shown_log(run: Run, steps: list[Step], slug: str, params: dict[str, str], *, empty: bool = False) -> ShownLog:
     """The part of the log that a page with these parameters (`line`, `q`) shows; `empty` leaves out the lines."""
-    query = params.get("q", "").replace("\0", "")[:LONGEST_SEARCH].strip()
-    line = number_of(params.get("line", ""))
-    if re.fullmatch(r"[#L]?\d{1,9}", query):
-        line, query = int(query.lstrip("#L")), ""
+    query, line = _query(params), number_of(params.get("line", ""))
     first, last = reading.window(run.log_lines, line, following=not run.is_over or run.state != Run.State.DONE)
     found = ShownLog(run, slug, first, last, query=query, bare=empty)
     if empty:
@@ -102,6 +106,16 @@ def shown_log(run: Run, steps: list[Step], slug: str, params: dict[str, str], *,
         lines = reading.lines_between(run.pk, first, last)
         found.rows = mark_safe(reading.rows(lines, reading.heads_of(steps)))  # noqa: S308 - escaped line by line
     return found
+
+
+def line_meant(params: dict[str, str]) -> int:
+    """The line that a search for `:404`, `#404` or `L404` jumps to; 0 for a search, which a bare number is, too."""
+    found = _JUMP.fullmatch(_query(params))
+    return int(found[1]) if found else 0
+
+
+def _query(params: dict[str, str]) -> str:
+    return params.get("q", "").replace("\0", "")[:LONGEST_SEARCH].strip()
 
 
 def number_of(text: str) -> int:

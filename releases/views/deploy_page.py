@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
@@ -26,7 +26,7 @@ from releases.projects.models import Project
 
 from . import links, live_part, words
 from .access import get_project, may
-from .deploy_log import ShownLog, shown_log
+from .deploy_log import ShownLog, line_meant, shown_log
 from .deploy_offers import rollback_offer, run_offers
 from .deploy_progress import Progress, progress_of
 from .deploy_words import STATES, ShownRun, ShownStep, ShownVoice, name_of
@@ -277,6 +277,8 @@ def run_page(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     topics = live_part.of_project(project.pk)
     acts = {act for act in ACTS if may(request, act)}
     part = request.headers.get("HX-Target") == "run"
+    if line := line_meant(request.GET.dict()):
+        return HttpResponseRedirect(links.run_line(slug, pk, max(1, min(line, get_run(project, pk).log_lines))))
 
     def context() -> dict[str, Any]:
         log_topic = live_part.stamped(live.run_topic(pk))

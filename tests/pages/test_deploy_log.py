@@ -86,8 +86,24 @@ def test_an_address_leads_to_its_line(reader: Client, run: Run) -> None:
     shown = numbers(reader.get(page_of(run, "?line=1500")).content.decode())
     assert shown[0] < 1500 < shown[-1]
     assert len(shown) == WINDOW
-    body = reader.get(page_of(run, "?q=1500")).content.decode()
-    assert 1500 in numbers(body), "a number in the search field is a line's number"
+
+
+def test_a_number_is_searched_for_like_every_word(reader: Client, run: Run) -> None:
+    make_lines(run, *(f"line {number}" for number in range(1, 1001)))
+    make_lines(run, "GET /missing 404", "the last one")
+    body = reader.get(page_of(run, "?q=404")).content.decode()
+    assert "2 lines with “404”" in body
+    assert "GET /missing 404" in body
+    assert f'<a href="{page_of(run)}?line=404#L404">Go to line 404</a>' in body
+    assert "Go to line" not in reader.get(page_of(run, "?q=5000")).content.decode()
+
+
+@pytest.mark.parametrize("typed", [":404", "%23404", "L404", "+l404+"])
+def test_a_sign_before_the_number_leads_to_that_line(reader: Client, run: Run, typed: str) -> None:
+    make_lines(run, *(f"number {number}" for number in range(1, 1001)))
+    answer = reader.get(page_of(run, f"?q={typed}"))
+    assert (answer.status_code, answer["Location"]) == (302, f"{page_of(run)}?line=404#L404")
+    assert reader.get(page_of(run, "?q=:9999"))["Location"] == f"{page_of(run)}?line=1000#L1000"
 
 
 def test_search_finds_lines_through_their_colours(reader: Client, run: Run) -> None:
