@@ -6,17 +6,27 @@ from django.contrib.admin import register
 
 from hotfixdash.admin import Looking, site
 from releases.models import (
+    Approval,
+    BadRelease,
     Debt,
+    Environment,
     Event,
     FetchRun,
     Fix,
+    FollowUp,
+    Freeze,
     Hotfix,
+    LogChunk,
     Operation,
+    Pipeline,
+    PipelineDraft,
     Project,
     ProjectAccess,
     Ref,
     Release,
+    Run,
     Settlement,
+    Step,
     Target,
     Verdict,
 )
@@ -120,3 +130,80 @@ class VerdictAdmin(Looking):
 class ProjectAccessAdmin(Looking):
     list_display = ("user", "project")
     list_select_related = ("user", "project")
+
+
+@register(Environment, site=site)
+class EnvironmentAdmin(Looking):
+    list_display = (
+        "name", "project", "kind", "order", "approvals", "live", "seen", "healthy", "drift_since", "locked_at",
+        "retired_at",
+    )  # fmt: skip
+    list_filter = ("kind", "healthy")
+    list_select_related = ("project", "live")
+    search_fields = ("name", "project__name")
+
+
+@register(Freeze, site=site)
+class FreezeAdmin(Looking):
+    list_display = ("environment", "why", "starts_at", "ends_at", "weekdays", "from_time", "until_time", "made_by")
+    list_select_related = ("environment__project", "made_by")
+
+
+@register(Pipeline, site=site)
+class PipelineAdmin(Looking):
+    list_display = ("project", "version", "note", "made_by", "made_at")
+    list_select_related = ("project", "made_by")
+
+
+@register(PipelineDraft, site=site)
+class PipelineDraftAdmin(Looking):
+    list_display = ("project", "base", "changed_by", "changed_at")
+    list_select_related = ("project", "changed_by")
+
+
+@register(Run, site=site)
+class RunAdmin(Looking):
+    list_display = (
+        "pk", "project", "kind", "tag", "environment", "lane", "state", "trigger", "asked_by", "asked_at", "attempts",
+        "fence", "worker", "heartbeat_at", "finished_at", "error_code",
+    )  # fmt: skip
+    list_filter = ("state", "kind", "lane", "trigger")
+    list_select_related = ("project", "environment__project", "asked_by")
+    search_fields = ("tag", "commit", "digest")
+
+
+@register(Step, site=site)
+class StepAdmin(Looking):
+    list_display = (
+        "run", "index", "name", "kind", "state", "attempts", "fence", "ended", "exit_code", "signal", "finished_at",
+    )  # fmt: skip
+    list_filter = ("state", "kind", "ended")
+    list_select_related = ("run",)
+    search_fields = ("name",)
+    exclude = ("answer_digest",)
+
+
+@register(LogChunk, site=site)
+class LogChunkAdmin(Looking):
+    list_display = ("run", "sequence", "step", "first_line", "lines", "at")
+    list_select_related = ("run",)
+
+
+@register(Approval, site=site)
+class ApprovalAdmin(Looking):
+    list_display = ("run", "person", "says", "at", "withdrawn_at", "carried_from")
+    list_filter = ("says",)
+    list_select_related = ("run", "person", "carried_from__person")
+
+
+@register(FollowUp, site=site)
+class FollowUpAdmin(Looking):
+    list_display = ("run", "opened_at", "closed_at", "closed_by")
+    list_select_related = ("run", "closed_by")
+
+
+@register(BadRelease, site=site)
+class BadReleaseAdmin(Looking):
+    list_display = ("tag", "project", "why", "marked_by", "marked_at", "fixed_by", "lifted_at", "lifted_by")
+    list_select_related = ("project", "marked_by", "lifted_by")
+    search_fields = ("tag", "commit")

@@ -10,11 +10,23 @@ from django.test import Client
 from django.urls import reverse
 
 from hotfixdash.admin import site
+from releases.deploys.models import FollowUp, Freeze, PipelineDraft, Run, Step
 from releases.ledger.models import Event
 from releases.ledger.services import event_write
 from releases.projects.models import Project
 from releases.projects.services import hook_secret_renew
-from tests.factories import make_fix, make_operation, make_project, make_target, make_user, make_verdict
+from tests.factories import (
+    make_environment,
+    make_fix,
+    make_lines,
+    make_operation,
+    make_project,
+    make_shipment,
+    make_step,
+    make_target,
+    make_user,
+    make_verdict,
+)
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(site._registry, key=lambda model: model.__name__)
@@ -27,6 +39,15 @@ def project() -> Project:
     make_operation(project)
     make_verdict(make_fix(project), make_target(project, "develop"))
     hook_secret_renew(project)
+    run = make_shipment(make_environment(project), why="<script>alert(1)</script>")
+    make_step(run, answer_digest="d1f0" * 16)
+    make_lines(run, "<script>alert(1)</script>")
+    person = make_user("mira", "release-manager")
+    run.approvals.create(person=person, says="approve", binding={})
+    run.project.bad_releases.create(tag=run.tag, commit=run.commit, why="It hurts", run=run, marked_by=person)
+    FollowUp.objects.create(run=run)
+    PipelineDraft.objects.create(project=project, spec={}, base=1)
+    Freeze.objects.create(environment=run.environment, why="Quarter end", weekdays=[4])
     event_write("project.added", project_id=project.pk, why="<script>alert(1)</script>")
     return project
 
@@ -58,6 +79,19 @@ def test_rows_are_shown_and_cannot_be_changed(keeper: Client, project: Project, 
     assert keeper.post(address(model, "change", row.pk), {}).status_code == 403
     assert keeper.post(address(model, "delete", row.pk), {"post": "yes"}).status_code == 403
     assert model._default_manager.count() == before
+
+
+def test_what_is_shipped_is_among_them(keeper: Client, project: Project) -> None:
+    shipping = {
+        "Approval", "BadRelease", "Environment", "FollowUp", "Freeze", "LogChunk", "Pipeline", "PipelineDraft", "Run",
+        "Step",
+    }  # fmt: skip
+    assert shipping <= {model.__name__ for model in MODELS}
+    for model in MODELS:
+        assert model.__name__ not in shipping or model._default_manager.exists(), f"no row of {model.__name__} is tried"
+    run = Run.objects.get()
+    assert run.tag in keeper.get(address(Run, "changelist") + "?q=v1.0.1").content.decode()
+    assert "d1f0d1f0" not in keeper.get(address(Step, "change", run.steps.get().pk)).content.decode()
 
 
 def test_no_secret_is_among_them(keeper: Client, project: Project) -> None:
