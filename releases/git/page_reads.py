@@ -16,6 +16,10 @@ MAX_PATCH = 2 << 20
 MAX_FILES = 300
 """Files of a comparison that a page lists."""
 MAX_CONTRIBUTORS = 100
+WITNESSES = ("Reviewed-by", "Tested-by", "Acked-by", "Approved-by")
+"""Trailers that say who looked at a commit."""
+MAX_WITNESSED = 2000
+"""Commits whose trailers are read."""
 EMPTY_TREES = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
@@ -98,10 +102,32 @@ class PageReads:
             data = flow.read(MAX_PATCH)
         return data.decode("utf-8", "replace")
 
-    def log(self, since: str, until: str, skip: int, limit: int) -> tuple[CommitInfo, ...]:
-        """Commits of `until` that `since` lacks (all, when `since` is empty), newest first."""
-        span = _span(since, until)
+    def log(self, since: str, until: str, skip: int, limit: int, before: int = 0) -> tuple[CommitInfo, ...]:
+        """Commits of `until` that `since` lacks (all, when `since` is empty), newest first.
+
+        `before`: only those committed until then, in seconds since 1970; 0 for all.
+        """
+        span = [*_until(before), *_span(since, until)]
         return _infos(self._run("log", f"--skip={int(skip)}", f"--max-count={int(limit)}", _FORMAT, *span))
+
+    def count(self, since: str, until: str, before: int = 0) -> int:
+        """How many commits `log` lists in all."""
+        return int(self._run("rev-list", "--count", *_until(before), *_span(since, until)))
+
+    def witnesses(self, since: str, until: str) -> tuple[tuple[str, str], ...]:
+        """What the trailers of these commits say of who looked at them: (`Reviewed-by`, name), each as often as it
+        stands there."""
+        keys = ",".join(f"key={name}" for name in WITNESSES)
+        form = f"--format=tformat:%(trailers:{keys},unfold,separator=%x00)"
+        lines = self._run("log", f"--max-count={MAX_WITNESSED}", form, *_span(since, until)).splitlines()
+        found = []
+        for trailer in (part for line in lines for part in line.split("\0")):
+            key, _, who = trailer.partition(":")
+            name = who.partition("<")[0].strip() or who.strip()
+            said = next((known for known in WITNESSES if known.casefold() == key.strip().casefold()), "")
+            if said and name:
+                found.append((said, name))
+        return tuple(found)
 
     def line(self, tip: str, limit: int) -> tuple[CommitInfo, ...]:
         """The last commits of a branch itself (first parents only), newest first."""
@@ -150,6 +176,10 @@ class PageReads:
         args = ["diff", "--numstat", "-z", *DIFF, "--end-of-options", Sha.parse(since), Sha.parse(until)]
         entries = [entry for entry in self._run(*args).split("\0") if entry]
         return tuple(_file(entry) for entry in entries[:MAX_FILES]), len(entries)
+
+
+def _until(before: int) -> list[str]:
+    return [f"--until=@{int(before)}"] if before else []
 
 
 def _span(since: str, until: str) -> list[str]:

@@ -142,13 +142,32 @@ class History:
 
         return self.ask(lambda: remembered(("difference", sha, counterpart), lambda: _sure(compare())))
 
-    def log(self, since: str, until: str, skip: int = 0, limit: int = 50) -> tuple[CommitInfo, ...] | None:
-        """Commits that `until` has and `since` (empty: nothing) has not, newest first."""
+    def log(
+        self, since: str, until: str, skip: int = 0, limit: int = 50, before: int = 0
+    ) -> tuple[CommitInfo, ...] | None:
+        """Commits that `until` has and `since` (empty: nothing) has not, newest first.
+
+        `before`: only those committed until then, in seconds since 1970; 0 for all.
+        """
         reads = self._reads
         if reads is None:
             return None
-        key = ("log", since, until, skip, limit)
-        return self.ask(lambda: remembered(key, lambda: reads.log(since, until, skip, limit), _many))
+        key = ("log", since, until, skip, limit, before)
+        return self.ask(lambda: remembered(key, lambda: reads.log(since, until, skip, limit, before), _many))
+
+    def count(self, since: str, until: str, before: int = 0) -> int | None:
+        """How many commits `log` lists in all."""
+        reads = self._reads
+        if reads is None:
+            return None
+        return self.ask(lambda: remembered(("count", since, until, before), lambda: reads.count(since, until, before)))
+
+    def witnesses(self, since: str, until: str) -> tuple[tuple[str, str], ...] | None:
+        """What the commits in between say of who looked at them: trailer and name, as often as they stand there."""
+        reads = self._reads
+        if reads is None:
+            return None
+        return self.ask(lambda: remembered(("witnesses", since, until), lambda: reads.witnesses(since, until), _many))
 
     def line(self, tip: str, limit: int) -> tuple[CommitInfo, ...] | None:
         """The last commits of a branch itself, without what its merges brought, newest first."""

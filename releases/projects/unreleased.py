@@ -14,19 +14,25 @@ There = Callable[[Sequence[str]], set[str]]
 
 
 def unreleased(
-    history: History, base: str, tip: str, copies: Mapping[str, Iterable[str]], there: There, limit: int
+    history: History,
+    base: str,
+    tip: str,
+    copies: Mapping[str, Iterable[str]],
+    there: There,
+    limit: int,
+    before: int = 0,
 ) -> tuple[tuple[CommitInfo, ...], int]:
     """Commits that `tip` has and `base` (empty: nothing) has not, the newest `limit` of them, and how many there are.
 
     `copies` tells, by the commit that may be in `base`, which others are the same change: those are left out when the
     base has it, and so is what `there` finds among the newest. So are merges that brought nothing else. Empty when git
-    does not answer.
+    does not answer. `before`: only what was committed until then, in seconds since 1970; 0 for everything.
     """
     if not base:
-        everything = history.log("", tip, 0, limit) or ()
+        everything = history.log("", tip, 0, limit, before) or ()
         return everything, len(everything)
     known = copied(history, base, tip, copies)
-    listed = history.log(base, tip, 0, limit + len(known))
+    listed = history.log(base, tip, 0, limit + len(known), before)
     if listed is None:
         return (), 0
     left_out = known | there([info.sha for info in listed if len(info.parents) < 2 and info.sha not in known])
@@ -34,8 +40,8 @@ def unreleased(
     own = tuple(info for info in listed if info.sha not in left_out)
     if len(listed) < limit + len(known):
         return own[:limit], len(own)
-    counted = history.counts(base, tip)
-    return own[:limit], max(len(own), counted[1] - len(left_out)) if counted else len(own)
+    counted = history.count(base, tip, before)
+    return own[:limit], max(len(own), (counted or 0) - len(left_out))
 
 
 def copied(history: History, base: str, tip: str, copies: Mapping[str, Iterable[str]]) -> set[str]:

@@ -39,6 +39,7 @@ from releases.projects.release_selectors import (
 from . import links, live_part
 from .access import get_project, open_to_visitors, require_any
 from .release_ships import ships
+from .release_story import in_flux, voices
 from .snapshots import stem_of
 
 COMMITS = 100
@@ -105,50 +106,63 @@ def _with(request: HttpRequest, **changes: object) -> str:
 @open_to_visitors
 @require_safe
 def release(request: HttpRequest, slug: str, tag: str) -> HttpResponse:
-    """One release: what it is, what is in it, which fixes it carried and which it lacks."""
+    """One release: what it is, what is in it, who looked at it, which fixes it carried and which it lacks."""
     project = get_project(request, slug)
     found = release_find(project, tag)
     if found is None:
         raise Http404("No such release.")
-    policy = FlowPolicy.from_data(project.policy)
-    number = _page(request)
-    before = found.previous.commit if found.previous else ""
+    commands = snapshot_commands(project, found)
     with history.reading(project) as repo:
-        commits = repo.log(before, found.commit, (number - 1) * COMMITS, COMMITS)
-        people = repo.contributors(before, found.commit) if before else None
-        counts = repo.compare(before, found.commit, 0, 1) if before else None
-        problem = repo.problem
+        context = {
+            "tab": "releases",
+            "project": project,
+            "release": found,
+            "next": release_next(found),
+            "previous_url": links.release(slug, found.previous.tag) if found.previous else "",
+            "ships": ships(project, found, request.user),
+            "commands": commands,
+            "commands_text": "\n".join(commands),
+            "tags": [tag for tag in newest_tags(project) if tag != found.tag],
+            "compare_url": reverse("releases:compare", args=[slug]),
+            **_content(request, project, found, repo),
+            **_gate(request, project, found),
+            "voices": voices(project, found, repo, request.user),
+            "flux": in_flux(project, found, repo),
+            "git_problem": repo.problem,
+        }
+    return render(request, "releases/release.html", context)
+
+
+def _content(request: HttpRequest, project: Project, found: Release, repo: history.History) -> dict[str, Any]:
+    """Its commits by ticket, a page at a time, with who wrote them, the files, and the fixes among them."""
+    policy, number = FlowPolicy.from_data(project.policy), _page(request)
+    before = found.previous.commit if found.previous else ""
+    commits = repo.log(before, found.commit, (number - 1) * COMMITS, COMMITS)
     shipped = fixes_shipped(found)
     groups = by_ticket(policy, commits or (), tickets_of(shipped))
-    commands = snapshot_commands(project, found)
-    gate = release_gate(project, found) if request.GET.get("gate") and request.user.is_authenticated else None
     can_download = repo.git_dir is not None and found.deleted_at is None and request.user.is_authenticated
-    context = {
-        "tab": "releases",
-        "project": project,
-        "release": found,
-        "next": release_next(found),
-        "previous_url": links.release(slug, found.previous.tag) if found.previous else "",
-        "fixes": [(fix, links.fix(slug, fix.key)) for fix in shipped],
-        "lacking": [(row, links.fix(slug, row.key)) for row in fixes_lacking(found)],
+    return {
+        "fixes": [(fix, links.fix(project.slug, fix.key)) for fix in shipped],
         "groups": [(ticket, ticket_link(policy, ticket), members) for ticket, members in groups],
         "commits_total": found.commit_total,
-        "people": people,
-        "files": counts,
-        "git_problem": problem,
-        "gate": gate,
-        "ships": ships(project, found, request.user),
-        "gate_fixes": _gate_fixes(project, found, (*gate.returning, *gate.to_check)[:100]) if gate else [],
-        "may_ask_gate": request.user.is_authenticated and found.deleted_at is None,
-        "snapshot_url": reverse("releases:snapshot", args=[slug, found.tag]) if can_download else "",
-        "commands": commands,
-        "commands_text": "\n".join(commands),
-        "tags": [tag for tag in newest_tags(project) if tag != found.tag],
-        "compare_url": reverse("releases:compare", args=[slug]),
+        "people": repo.contributors(before, found.commit) if before else None,
+        "files": repo.compare(before, found.commit, 0, 1) if before else None,
+        "snapshot_url": reverse("releases:snapshot", args=[project.slug, found.tag]) if can_download else "",
         "earlier": f"?page={number - 1}" if number > 1 else "",
         "later": f"?page={number + 1}" if commits and number * COMMITS < found.commit_total else "",
     }
-    return render(request, "releases/release.html", context)
+
+
+def _gate(request: HttpRequest, project: Project, found: Release) -> dict[str, Any]:
+    """What it would take back: as it is known, and, where somebody asks, compared with production now."""
+    signed_in = request.user.is_authenticated
+    gate = release_gate(project, found) if request.GET.get("gate") and signed_in else None
+    return {
+        "lacking": [(row, links.fix(project.slug, row.key)) for row in fixes_lacking(found)],
+        "gate": gate,
+        "gate_fixes": _gate_fixes(project, found, (*gate.returning, *gate.to_check)[:100]) if gate else [],
+        "may_ask_gate": signed_in and found.deleted_at is None,
+    }
 
 
 def _gate_fixes(project: Project, release: Release, fixes: Sequence[FixReport]) -> list[tuple[FixReport, str]]:
