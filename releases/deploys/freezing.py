@@ -26,6 +26,7 @@ AHEAD = timedelta(days=60)
 """How far ahead the next window is looked for."""
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _ONE_DAY = timedelta(days=1)
+_FAR = timedelta(days=200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,14 @@ class Window:
 def zone_of(environment: Environment) -> ZoneInfo:
     """The zone that its windows are written in."""
     return ZoneInfo(environment.time_zone or settings.TIME_ZONE)
+
+
+def moment_says(moment: datetime, environment: Environment) -> str:
+    """A moment as the environment's team reads it: `Mon 23 Nov, 08:00 (Europe/Berlin)`; with its year when not near."""
+    zone = zone_of(environment)
+    local = moment.astimezone(zone)
+    year = f" {local.year}" if abs(moment - timezone.now()) > _FAR else ""
+    return f"{local:%a} {local.day} {local:%b}{year}, {local:%H:%M} ({zone.key})"
 
 
 def freeze_now(environment: Environment, now: datetime, freezes: Iterable[Freeze] | None = None) -> Window | None:

@@ -18,7 +18,7 @@ from releases.ledger.services import event_write
 
 from .binding import RELATED, changed_of
 from .errors import DeployRefused
-from .freezing import Window, freeze_now
+from .freezing import Window, freeze_now, moment_says
 from .models import BadRelease, Environment, Run
 from .models.runs import HOLDING
 from .voices import missing_of
@@ -57,6 +57,17 @@ def holds_of(runs: Sequence[Run], now: datetime | None = None) -> dict[int, list
         line = [other for other in queued if other.environment_id == run.environment_id]
         found[run.pk] += _queue_holds(run, [other for other in line if not own[other.pk]])
     return found
+
+
+def waits_for(run: Run, now: datetime | None = None) -> list[Hold]:
+    """What to tell people about a run that has not begun: all that holds a queued one; of one that still waits for
+    approval what its approval would not mend, the lock and the freeze. Nothing of any other.
+    """
+    if run.state == Run.State.QUEUED:
+        return holds(run, now)
+    if run.state == Run.State.ASKED:
+        return [hold for hold in holds(run, now) if hold.code in ("lock", "freeze")]
+    return []
 
 
 def _own_holds(runs: Sequence[Run], now: datetime) -> dict[int, list[Hold]]:
@@ -111,7 +122,7 @@ def _place_holds(
         found.append(Hold("lock", lock_says(place), place.locked_until))
     window = frozen.get(place.pk)
     if window is not None and run.kind != Run.Kind.ROLLBACK:
-        found.append(Hold("freeze", f"{place.name} is frozen: {window.why}", window.ends))
+        found.append(Hold("freeze", freeze_holds(place, window), window.ends))
     return found
 
 
@@ -149,9 +160,16 @@ def locked(environment: Environment, now: datetime) -> bool:
 
 
 def lock_says(environment: Environment) -> str:
-    """Who locked it, and why."""
+    """Who locked it, until when, and why."""
     who = environment.locked_by.get_username() if environment.locked_by else "the operator"
-    return f"{environment.name} is locked by {who}: {environment.lock_why}"
+    until = environment.locked_until
+    ends = moment_says(until, environment) if until is not None else "somebody unlocks it"
+    return f"{environment.name} is locked by {who} until {ends}: {environment.lock_why}"
+
+
+def freeze_holds(environment: Environment, window: Window) -> str:
+    """Until when it is frozen, and why."""
+    return f"{environment.name} is frozen until {moment_says(window.ends, environment)}: {window.why}"
 
 
 def environment_lock(

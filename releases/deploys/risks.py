@@ -19,7 +19,7 @@ from releases.policies.wording import age, count
 
 from .bad_releases import bad_in
 from .delta import Delta, delta_of
-from .freezing import freeze_now, next_freeze, zone_of
+from .freezing import freeze_now, moment_says, next_freeze
 from .gates import lock_says, locked
 from .models import BadRelease, Environment, Run
 from .models.runs import HOLDING
@@ -202,19 +202,16 @@ def _lock(place: Environment, now: datetime) -> list[Risk]:
 
 
 def _freeze(place: Environment, now: datetime) -> Risk:
-    title, zone = "Freeze window", zone_of(place)
-    # Other pages say it in the dashboard's zone.
-    named = f" {zone.key}" if place.time_zone else ""
+    title = "Freeze window"
     freezes = list(place.freezes.all())
     window = freeze_now(place, now, freezes)
     if window is not None:
-        said = f"Frozen until {window.ends.astimezone(zone):%a %-d %b, %H:%M}{named}: {window.why}"
-        return Risk("freeze", title, said, LOOK)
+        return Risk("freeze", title, f"Frozen until {moment_says(window.ends, place)}: {window.why}", LOOK)
     coming = next_freeze(place, now, freezes)
     if coming is None:
         return Risk("freeze", title, "None now, none planned.")
     soon = coming.starts - now < SOON
-    said = f"None now. Next: {coming.starts.astimezone(zone):%a %-d %b, %H:%M}{named} ({coming.why})."
+    said = f"None now. Next: {moment_says(coming.starts, place)}: {coming.why}"
     return Risk("freeze", title, said, LOOK if soon else OK)
 
 

@@ -15,6 +15,7 @@ from django.contrib.auth import get_user_model
 
 from hotfixdash.accounts.roles import Act
 from releases.deploys.errors import DeployRefused
+from releases.deploys.gates import waits_for
 from releases.deploys.models import Environment, LogChunk, Run
 from releases.policies.wording import harmless
 from releases.projects.models import Project, Release
@@ -136,9 +137,9 @@ def called(run: Run) -> str:
 
 
 def state_of(run: Run) -> str:
-    """In words, with why where it says so."""
-    said = str(run.get_state_display()).lower()
-    return f"{said}. {run.error_text}".rstrip(".") if run.error_text else said
+    """In words, with why where it says so, and what holds it back; without a full stop."""
+    said = [str(run.get_state_display()).lower(), run.error_text, *(hold.sentence for hold in waits_for(run))]
+    return ". ".join(part.rstrip(".") for part in said if part)
 
 
 def run_data(run: Run) -> dict[str, Any]:
@@ -165,6 +166,9 @@ def run_data(run: Run) -> dict[str, Any]:
         "live_at": _moment(run.live_at),
         "verified_at": _moment(run.verified_at),
         "error": {"code": run.error_code, "message": run.error_text} if run.error_text else None,
+        "holds": [
+            {"code": hold.code, "message": hold.sentence, "until": _moment(hold.until)} for hold in waits_for(run)
+        ],
         "steps": [{"name": step.name, "kind": step.kind, "state": step.state} for step in steps],
     }
 

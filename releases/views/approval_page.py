@@ -13,6 +13,7 @@ from releases.deploys import selectors
 from releases.deploys.aftermath import Owed, Proof, RollbackPlan, owes_after, proofs_of, rollback_plan, staged
 from releases.deploys.binding import binding_key, binding_of, changed
 from releases.deploys.delta import Delta, delta_of
+from releases.deploys.gates import Hold, waits_for
 from releases.deploys.makers import makers_of
 from releases.deploys.models import Run, Step
 from releases.deploys.persons import may_approve, may_break
@@ -146,6 +147,11 @@ class ApprovalPage:
     def changed(self) -> list[str]:
         """What is other now than what was asked for."""
         return changed(self.run) if self.run.state in ("asked", "queued") else []
+
+    @cached_property
+    def holds(self) -> list[Hold]:
+        """What keeps it from starting, whether it is approved or not."""
+        return waits_for(self.run)
 
     # ---- the change ----
 
@@ -291,7 +297,7 @@ class ApprovalPage:
     @property
     def approve_words(self) -> str:
         """The button: whether it goes on at once."""
-        return "Approve and deploy" if self.quorum.missing == 1 else "Approve"
+        return "Approve and deploy" if self.quorum.missing == 1 and not self.holds else "Approve"
 
     @property
     def next_words(self) -> str:
@@ -311,7 +317,8 @@ class ApprovalPage:
             nth = _ORDINALS[number] if number < len(_ORDINALS) else "next"
             first = number == len(self.quorum.given)
             if first and self.may_decide:
-                more = "It starts as soon as you approve." if self.quorum.missing == 1 else ""
+                starts = "It starts once nothing holds it." if self.holds else "It starts as soon as you approve."
+                more = starts if self.quorum.missing == 1 else ""
                 found.append(Slot("is-you", "user", "You", f"can give the {nth} approval", more))
             else:
                 found.append(Slot("is-next", "", f"{nth.capitalize()} approval", "is missing"))

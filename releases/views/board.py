@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from hotfixdash.accounts.roles import Act
 from releases.deploys import selectors
-from releases.deploys.freezing import Window, windows
+from releases.deploys.freezing import Window, moment_says, windows
 from releases.deploys.gates import locked
 from releases.deploys.models import Run
 from releases.deploys.selectors import Place
@@ -74,7 +74,7 @@ class ShownPlace:
         row = self.environment
         if not locked(row, self.now):
             return None
-        until = f" until {words.clock(row.locked_until)}" if row.locked_until else ""
+        until = f" until {moment_says(row.locked_until, row)}" if row.locked_until else " until somebody unlocks it"
         by = f" by {name_of(row.locked_by)}" if row.locked_by else ""
         return "warn", "lock", f"Locked{by}{until}: {words.visible(row.lock_why)[:160]}"
 
@@ -85,8 +85,9 @@ class ShownPlace:
             return None
         window = found[0]
         if window.starts <= self.now:
-            return "warn", "snowflake", f"Frozen until {words.clock(window.ends)}: {words.visible(window.why)[:120]}"
-        return "idle", "snowflake", f"Freeze from {words.clock(window.starts)}"
+            until = moment_says(window.ends, row)
+            return "warn", "snowflake", f"Frozen until {until}: {words.visible(window.why)[:120]}"
+        return "idle", "snowflake", f"Freeze from {moment_says(window.starts, row)}"
 
     def _drift(self) -> Line | None:
         row = self.environment

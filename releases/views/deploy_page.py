@@ -16,7 +16,7 @@ from hotfixdash.accounts.roles import Act
 from releases import live
 from releases.deploy_forms import ConfirmForm
 from releases.deploys import selectors
-from releases.deploys.gates import holds
+from releases.deploys.gates import waits_for
 from releases.deploys.models import Run, Step
 from releases.deploys.models.runs import HOLDING
 from releases.deploys.spec import StepKind
@@ -151,9 +151,10 @@ class RunPage:
     @cached_property
     def holds(self) -> list[str]:
         """Why it does not start yet."""
-        if self.run.state != Run.State.QUEUED:
-            return []
-        return [hold.sentence for hold in holds(self.run)] or ["It starts as soon as a worker is free."]
+        found = [hold.sentence for hold in waits_for(self.run)]
+        if not found and self.run.state == Run.State.QUEUED:
+            return ["It starts as soon as a worker is free."]
+        return found
 
     @cached_property
     def progress(self) -> Progress | None:

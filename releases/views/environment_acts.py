@@ -18,7 +18,7 @@ from releases import deploy_forms as forms
 from releases.deploys.bad_releases import bad_in
 from releases.deploys.errors import DeployRefused
 from releases.deploys.freezing import freeze_now
-from releases.deploys.gates import environment_lock, environment_unlock, lock_says, locked
+from releases.deploys.gates import environment_lock, environment_unlock, freeze_holds, lock_says, locked
 from releases.deploys.models import Environment, Run
 from releases.deploys.selectors import rollback_target, rollback_targets, touched_last
 from releases.projects.models import Project, Release
@@ -75,9 +75,7 @@ def _warnings(environment: Environment) -> list[str]:
     found = [lock_says(environment)] if locked(environment, now) else []
     window = freeze_now(environment, now)
     if window is not None:
-        found.append(
-            f"{environment.name} is frozen until {words.clock(window.ends)}: {window.why} It waits until then."
-        )
+        found += [freeze_holds(environment, window), "It waits until then."]
     return found
 
 

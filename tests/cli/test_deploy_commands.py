@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import json
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
-from releases.deploys.models import Approval, BadRelease, Environment, Run
+from releases.deploys.models import Approval, BadRelease, Environment, Freeze, Run
 from releases.deploys.spec import StepKind, StepSpec
 from tests.deploys.shop import Shop, make_shop
 from tests.factories import make_user
@@ -79,6 +82,20 @@ def test_a_deployment_that_fails_ends_with_one(shop: Shop) -> None:
     code, answer = as_json(*TO_STAGING, "--wait")
     assert (code, answer["run"]["state"]) == (1, "failed")
     assert answer["run"]["error"]["message"]
+
+
+def test_until_when_a_freeze_holds_it_is_said(shop: Shop) -> None:
+    assert run(*TO_STAGING, "--wait")[0] == 0
+    place, now = shop.place("staging"), timezone.now()
+    Environment.objects.filter(pk=place.pk).update(time_zone="Asia/Tokyo")
+    ends = now + timedelta(days=2)
+    Freeze.objects.create(environment=place, why="Quarter end", starts_at=now, ends_at=ends)
+    at = ends.astimezone(ZoneInfo("Asia/Tokyo"))
+    said = f"staging is frozen until {at:%a} {at.day} {at:%b}, {at:%H:%M} (Asia/Tokyo): Quarter end"
+    code, text = run(*TO_STAGING)
+    assert (code, text) == (0, f"Run {Run.objects.latest('pk').pk}, deployment of v1.0.1 to staging: queued. {said}.\n")
+    hold = {"code": "freeze", "message": said, "until": ends.isoformat(timespec="seconds")}
+    assert as_json(*TO_STAGING)[1]["run"]["holds"] == [hold]
 
 
 def test_time_that_is_up_ends_with_three(shop: Shop) -> None:

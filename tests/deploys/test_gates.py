@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -47,10 +48,13 @@ def codes(run: Run) -> list[str]:
 def test_a_lock_says_who_why_and_until_when(shop: Shop) -> None:
     run, person = shop.request(), shop.person(username="tomas")
     until = timezone.now() + timedelta(hours=2)
+    shop.place.time_zone = "Asia/Tokyo"
+    shop.place.save()
+    said = until.astimezone(ZoneInfo("Asia/Tokyo")).strftime("%a %-d %b, %H:%M (Asia/Tokyo)")
     environment_lock(shop.place, person, "Looking at the database.", until)
     (hold,) = holds(Run.objects.get(pk=run.pk))
     assert (hold.code, hold.until) == ("lock", until)
-    assert hold.sentence == "production is locked by tomas: Looking at the database."
+    assert hold.sentence == f"production is locked by tomas until {said}: Looking at the database."
     with pytest.raises(DeployRefused, match="locked by tomas"):
         environment_lock(shop.place, shop.person(), "Me too.")
     assert environment_unlock(shop.place, person)
@@ -82,7 +86,7 @@ def test_a_lock_needs_a_reason_and_an_end_in_the_future(shop: Shop) -> None:
 
 def test_a_lock_by_the_operator_is_named_so(shop: Shop) -> None:
     environment_lock(shop.place, None, "Moving house.")
-    assert lock_says(shop.place) == "production is locked by the operator: Moving house."
+    assert lock_says(shop.place) == "production is locked by the operator until somebody unlocks it: Moving house."
 
 
 def test_a_freeze_holds_deployments_but_lets_what_ran_well_come_back(shop: Shop) -> None:

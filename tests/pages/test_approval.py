@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -12,7 +14,8 @@ from django.utils import timezone
 from hotfixdash.accounts.models import User
 from releases.deploys.approving import approve
 from releases.deploys.binding import binding_key, binding_of
-from releases.deploys.models import Approval, Environment, FollowUp, Run
+from releases.deploys.gates import environment_lock
+from releases.deploys.models import Approval, Environment, FollowUp, Freeze, Run
 from releases.projects.models import Release
 from releases.views import links
 from tests.deploys.asking import Shop, make_shop
@@ -261,3 +264,26 @@ def test_the_number_of_queries_does_not_grow(shop: Shop, more: int, django_asser
     client.get(url(run))
     with django_assert_max_num_queries(60):
         client.get(url(run))
+
+
+def test_until_when_a_freeze_or_a_lock_holds_it_is_said(shop: Shop) -> None:
+    run, now = shop.request(), timezone.now()
+    Environment.objects.filter(pk=shop.place.pk).update(time_zone="Asia/Tokyo", approvals=1)
+    person = as_(shop.person())
+    assert "Approve and deploy" in main_words(person.get(url(run)))
+    ends = now + timedelta(days=2)
+    Freeze.objects.create(environment=shop.place, why="Quarter end", starts_at=now, ends_at=ends)
+    at = ends.astimezone(ZoneInfo("Asia/Tokyo"))
+    said = f"production is frozen until {at:%a} {at.day} {at:%b}, {at:%H:%M} (Asia/Tokyo): Quarter end"
+    words = main_words(person.get(url(run)))
+    assert said in words
+    assert "Approve and deploy" not in words
+    assert "It starts once nothing holds it." in words
+    assert said in main_words(person.get(f"/projects/{run.project.slug}/deploys/{run.pk}/"))
+    person.post(url(run), form(run))
+    assert Run.objects.get(pk=run.pk).state == "queued"
+    assert said in main_words(person.get(f"/projects/{run.project.slug}/deploys/{run.pk}/"))
+    environment_lock(shop.place, None, "Moving house.")
+    assert "production is locked by the operator until somebody unlocks it: Moving house." in main_words(
+        person.get(url(run))
+    )

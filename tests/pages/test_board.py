@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -70,10 +71,22 @@ def test_everything_that_holds_or_worries_is_said(db: None) -> None:
     )  # fmt: skip
     answer = as_(make_user("ada", "viewer", projects=[project])).get("/projects/shop/deploys/")
     words = main_words(answer)
-    assert "Locked by mara: The <b>database</b> moves." in words
+    assert "Locked by mara until somebody unlocks it: The <b>database</b> moves." in words
     assert "<b>database" not in answer.content.decode()
     assert "Drift: ffffffffffff runs" in words
     assert "Not healthy since" in words
+
+
+def test_until_when_it_is_held_is_said_in_the_zone_of_the_team(db: None) -> None:
+    project, now = make_project("shop"), timezone.now()
+    place = make_environment(
+        project, time_zone="Asia/Tokyo", locked_at=now, lock_why="Moving", locked_until=now + timedelta(hours=30)
+    )
+    Freeze.objects.create(environment=place, why="Sale", starts_at=now, ends_at=now + timedelta(days=3))
+    words = main_words(as_(make_user("ada", "viewer", projects=[project])).get("/projects/shop/deploys/"))
+    for ahead, said in ((timedelta(hours=30), "Locked until {}: Moving"), (timedelta(days=3), "Frozen until {}: Sale")):
+        at = (now + ahead).astimezone(ZoneInfo("Asia/Tokyo"))
+        assert said.format(f"{at:%a} {at.day} {at:%b}, {at:%H:%M} (Asia/Tokyo)") in words
 
 
 def test_one_sees_only_one_s_own_projects(db: None) -> None:
