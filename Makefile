@@ -41,7 +41,7 @@ check: install
 	@$(BIN)/python tests/plugins/checks.py
 
 bench: install
-	@for script in pages push_to_visible deploy_output deploy_start deploy_viewers $(wildcard bench/verdicts/run.py bench/verdicts.py); do \
+	@for script in pages push_to_visible deploy_output deploy_start deploy_viewers stampede $(wildcard bench/verdicts/run.py bench/verdicts.py); do \
 		name=$${script%.py}; echo "== $${name#bench/}"; $(BIN)/python bench/$${name#bench/}.py || exit 1; \
 	done
 

@@ -56,6 +56,8 @@ class Copy:
     """By the clock of the wall, since another process may have drawn it."""
     looked: float = 0.0
     """By this process's own clock."""
+    file: str = ""
+    """What names its forms on disk; empty when they could not be left there."""
 
 
 class Copies:
@@ -70,7 +72,7 @@ class Copies:
     def form(self, slug: str, name: str) -> Form | None:
         """One form of a public page; None when there is no such page, or it is not public."""
         copy = self._held.get(slug)
-        if copy is None or not (self.folder / slug / ABOUT).exists():
+        if copy is None or (copy.file and not os.path.exists(copy.file)):
             # Without its file it was taken back, wherever that was done: the database is asked before anything is said.
             self._held.pop(slug, None)
             copy = self._first(slug)
@@ -94,9 +96,12 @@ class Copies:
             log.warning("status page %s is served as it was last drawn: %s", slug, error)
             copy = self._stored(slug)
         if copy is not None and len(self._held) < MOST:
-            copy.looked = time.monotonic()
-            self._held[slug] = copy
+            self._hold(slug, copy)
         return copy
+
+    def _hold(self, slug: str, copy: Copy) -> None:
+        copy.looked = time.monotonic()
+        self._held[slug] = copy
 
     def _look_soon(self, slug: str, copy: Copy) -> None:
         """Look in a thread: whoever asks is answered at once with what there is."""
@@ -113,8 +118,7 @@ class Copies:
             if fresh is None:
                 self.forget(slug)
             elif fresh is not copy:
-                fresh.looked = time.monotonic()
-                self._held[slug] = fresh
+                self._hold(slug, fresh)
         except (DatabaseError, InterfaceError) as error:
             copy.looked = time.monotonic() + AWAY
             log.warning("status page %s is served as it was last drawn: %s", slug, error)
@@ -143,7 +147,7 @@ class Copies:
                 return held or stored
             # The mark was read before the content: what changes in between is seen by the next look.
             copy = Copy(forms_of(content_of(row)), mark, time.time())
-            self._store(slug, copy)
+            copy.file = self._store(slug, copy)
             return copy
 
     @contextmanager
@@ -158,8 +162,11 @@ class Copies:
                 return
             yield True
 
-    def _store(self, slug: str, copy: Copy) -> None:
-        """Leave it on disk for the others, and for a day without a database. A full disk costs only that."""
+    def _store(self, slug: str, copy: Copy) -> str:
+        """Leave it on disk for the others, and for a day without a database. A full disk costs only that.
+
+        Returns the file that names it, or nothing.
+        """
         where = self.folder / slug
         about = {"mark": copy.mark, "drawn": copy.drawn, "forms": {n: [f.kind, f.etag] for n, f in copy.forms.items()}}
         try:
@@ -173,6 +180,8 @@ class Copies:
                     path.unlink(missing_ok=True)
         except OSError as error:
             log.warning("status page %s is not kept on disk: %s", slug, error)
+            return ""
+        return str(where / ABOUT)
 
     def _stored(self, slug: str) -> Copy | None:
         """What is on disk; None when there is nothing whole."""
@@ -183,7 +192,7 @@ class Copies:
             for name in FORMS:
                 kind, etag = about["forms"][name]
                 forms[name] = Form.of((where / f"{_plain(etag)}-{name}").read_bytes(), kind, etag)
-            return Copy(forms, about["mark"], float(about["drawn"]))
+            return Copy(forms, about["mark"], float(about["drawn"]), file=str(where / ABOUT))
         return None
 
 
@@ -208,10 +217,11 @@ def _write(path: Path, body: bytes) -> None:
     draft.replace(path)
 
 
-_copies: dict[Path, Copies] = {}
+_copies: dict[str | Path, Copies] = {}
 
 
 def copies() -> Copies:
     """Those of this process, under DATA_DIR."""
-    folder = Path(settings.DATA_DIR) / "status"
-    return _copies.setdefault(folder, Copies(folder))
+    where = settings.DATA_DIR
+    found = _copies.get(where)
+    return found if found is not None else _copies.setdefault(where, Copies(Path(where) / "status"))

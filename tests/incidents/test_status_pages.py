@@ -170,7 +170,7 @@ def test_public_forms_need_no_session_no_query_and_say_304(
 ) -> None:
     first = client.get(f"/status/shop{path}")
     assert first.status_code == 200
-    assert first.headers["Cache-Control"].startswith("public, max-age=5, stale-while-revalidate")
+    assert first.headers["Cache-Control"].startswith("public, max-age=2, stale-while-revalidate")
     assert "Set-Cookie" not in first.headers
     assert "Cookie" not in first.headers["Vary"]
     assert "'unsafe" not in first.headers["Content-Security-Policy"]
@@ -222,6 +222,19 @@ def test_without_a_database_the_last_copy_is_served_even_by_a_new_process(
     room._copies.clear()
     fresh = client.get("/status/shop/")
     assert (fresh.status_code, fresh.content) == (200, first.content)
+
+
+def test_a_folder_that_cannot_be_written_costs_no_drawing_for_each_visitor(
+    page: StatusPage, client: Client, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    def full(*args: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(room, "_write", full)
+    assert client.get("/status/shop/").status_code == 200
+    monkeypatch.setattr(room, "LOOK_EVERY", 60.0)
+    with django_assert_num_queries(0):
+        assert client.get("/status/shop/").status_code == 200
 
 
 def test_a_half_written_copy_is_not_served(page: StatusPage, client: Client) -> None:
