@@ -20,3 +20,4 @@ class IncidentsConfig(AppConfig):
             ON_HOTFIX.append("incidents.views.strips.on_hotfix")
             ON_HOTFIX.append("incidents.views.postmortem_strips.on_hotfix")
             ON_OVERVIEW_INSIDE.append("incidents.views.postmortem_strips.on_overview_side")
+            ON_OVERVIEW_INSIDE.append("incidents.views.drill_strips.on_overview_side")

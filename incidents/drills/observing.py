@@ -109,11 +109,11 @@ def _stages(drill: Drill, hotfix: Hotfix | None) -> list[Step]:
 
 
 def _moment(drill: Drill, stage: Stage | None) -> datetime | None:
-    """When it was reached; what git dates before the beginning was there when it began."""
+    """When it was reached; None when git dates it before the beginning: a commit keeps the date of its original."""
     if stage is None or stage.at is None:
         return None
     at = datetime.fromtimestamp(stage.at, UTC)
-    return max(at, drill.started_at) if drill.started_at else at
+    return at if drill.started_at is None or at >= drill.started_at.replace(microsecond=0) else None
 
 
 def _after(steps: Sequence[Step], key: StageKey) -> int:

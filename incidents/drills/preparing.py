@@ -26,6 +26,7 @@ from releases.deploys.selectors import ACTIVE
 from releases.git.errors import GitError
 from releases.hotfixes.models import Hotfix
 from releases.ledger.services import event_write
+from releases.policies.typed import Refused
 from releases.projects.models import FetchRun, Project, Release
 from releases.projects.services import project_add
 from releases.projects.services.leases import LOST_AFTER, NUDGE_AGAIN, Beats, silent
@@ -75,7 +76,7 @@ def drill_prepare(drill_pk: int, worker: str, fetch: CarryOut, run: CarryOut) ->
             _prepare(drill, beats, fetch, run)
     except DrillLost:
         log.warning("drill %s was given up here: another worker has it", drill.pk)
-    except (DrillError, GitError, DeployRefused, ProjectError) as refused:
+    except (Refused, GitError, DeployRefused, ProjectError) as refused:
         _fail(drill, str(refused))
     except OSError as error:
         _fail(drill, f"The disk did not play along: {error.strerror or error}.")

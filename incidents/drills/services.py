@@ -22,6 +22,7 @@ from releases.deploys.models import Environment
 from releases.ledger.services import event_write
 from releases.policies.models import Fix
 from releases.policies.typed import typed
+from releases.policies.wording import harmless
 from releases.projects.models import Project
 
 from .errors import DrillError
@@ -51,9 +52,9 @@ def drill_start(project: Project, scenario: str, fix: Fix | None, actor: Any = N
         with transaction.atomic():
             drill = Drill.objects.create(
                 project=project, scenario=scenario, fix=chosen, started_by=actor,
-                params={"subject": chosen.subject[:200], "ticket": chosen.ticket},
+                params={"subject": harmless(chosen.subject)[:180], "ticket": harmless(chosen.ticket)},
             )  # fmt: skip
-            _tell(drill, "drill.asked", actor, new=scenario, why=f"A drill was asked for: {chosen.subject}.")
+            _tell(drill, "drill.asked", actor, new=scenario, why=f"A drill was asked for: {drill.subject}.")
     except IntegrityError:
         raise DrillError("", "A drill of this project is under way already. End that one first.", "under-way") from None
     drill_publish(drill)
@@ -146,7 +147,7 @@ def drill_publish(drill: Drill) -> None:
 def _calm(drill: Drill) -> None:
     """Until the copy goes it is only there to look things up: nobody need ask it every few seconds."""
     if drill.copy is not None:
-        Project.objects.filter(pk=drill.copy_id).update(fetch_every=SELDOM)
+        Project.objects.filter(pk=drill.copy.pk).update(fetch_every=SELDOM)
         for place in Environment.objects.filter(project=drill.copy):
             environment_save(place, probe_every=SELDOM)
 

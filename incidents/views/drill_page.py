@@ -168,11 +168,12 @@ def _result(drill: Drill) -> dict[str, Any]:
         at = parse_datetime(kept["at"]) if kept["at"] else None
         after = words.duration((at - drill.started_at).total_seconds()) if at and drill.started_at else ""
         steps.append(ShownStep(kept["label"], kept["done"], at, after, words.visible(kept["detail"])))
+    past = past_scores(drill)
     back, postmortem = score["merge_back_seconds"], drill.postmortems.first()
     return {
         "steps": steps, "done": score["done"], "total": score["total"],
         "skipped": [step.label for step in steps if not step.done],
-        "times": [ShownTime(row) for row in compared(score, past_scores(drill))],
+        "times": [ShownTime(row) for row in compared(score, past)], "has_past": bool(past),
         "lasted": words.duration(score["lasted"]) if score["lasted"] is not None else "",
         "back": words.duration(back) if back is not None else "", "within": score["within_sla"],
         "sla": words.limit_words(score["sla_hours"]), "postmortem": postmortem,
