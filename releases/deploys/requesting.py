@@ -17,9 +17,10 @@ from .approving import approvals_open
 from .bad_releases import release_mark_bad
 from .errors import DeployRefused
 from .following import follow, tell
+from .lanes import Lane, lane_of
 from .models import BadRelease, Environment, Pipeline, Run, Step
 from .models.runs import HOLDING, WAITING
-from .selectors import ACTIVE, good_build, lane_of, passed, rollback_target, rollback_under_way, touched_last
+from .selectors import ACTIVE, good_build, passed, rollback_target, rollback_under_way, touched_last
 from .settings_services import pipeline_of
 from .spec import PipelineSpec, StepKind, StepSpec
 
@@ -31,14 +32,15 @@ _DEPLOYING = (StepKind.DEPLOY, StepKind.ROLLBACK)
 
 def build_request(
     project: Project, release: Release, *, lane: str = "", trigger: str, actor: Any = None,
-    pipeline: Pipeline | None = None, again: bool = False,
+    pipeline: Pipeline | None = None, again: bool = False, lane_why: str = "",
 ) -> tuple[Run, bool]:  # fmt: skip
     """Ask for a build of this release; gives the run and whether it was newly made. Raises `DeployRefused`.
 
     A release is built once: what stands, waiting, running or good, is given back. `again` makes a new one all the same,
-    for an artifact that was lost.
+    for an artifact that was lost. `lane_why` comes with a `lane` that was chosen already.
     """
-    lane = lane or lane_of(release)
+    chosen = Lane(lane, lane_why) if lane and lane_why else lane_of(release, lane)
+    lane = chosen.lane
     pipeline = pipeline or _pipeline(project)
     _here(release)
     while True:
@@ -55,7 +57,7 @@ def build_request(
         steps = PipelineSpec.from_data(pipeline.spec).build_steps(lane)
         try:
             with transaction.atomic():
-                fields = {"trigger": trigger, "asked_by": actor, "lane": lane}
+                fields = {"trigger": trigger, "asked_by": actor, "lane": lane, "lane_why": chosen.why[:500]}
                 return _made(Run(kind=Run.Kind.BUILD, pipeline=pipeline, **fields), release, steps), True
         except IntegrityError:
             continue  # Somebody asked at the same moment; theirs stands now, unless it is over already.
@@ -69,13 +71,17 @@ def deploy_request(
     A release without a good build is built first: the build is given, and goes to exactly this environment when it is
     done. `why` is needed for a release that was taken back, and to skip an environment that it must pass.
     """
-    lane = lane or lane_of(release)
-    pipeline = _pipeline(environment.project)
+    chosen = Lane(lane, "") if lane else lane_of(release)
+    lane, pipeline = chosen.lane, _pipeline(environment.project)
     _here(release)
     build = good_build(release, pipeline, lane)
+    if not chosen.why:
+        # What was chosen for the build stays true for what follows from it, whatever git says by then.
+        known = build.lane_why if build is not None and build.lane == lane else ""
+        chosen = Lane(lane, known) if known else lane_of(release, lane)
     _may_go(environment, release, pipeline, lane, why.strip(), build.digest if build is not None else "")
     if build is None:
-        return _build_first(environment, release, pipeline, lane, trigger, actor, why.strip())
+        return _build_first(environment, release, pipeline, chosen, trigger, actor, why.strip())
     while True:
         standing = Run.objects.filter(
             environment=environment, tag=release.tag, kind=Run.Kind.DEPLOY, state__in=(*WAITING, *HOLDING)
@@ -86,7 +92,7 @@ def deploy_request(
             void(standing, "It was asked for anew, with other facts.")
         try:
             with transaction.atomic():
-                return _deployment(environment, release, build, pipeline, lane, trigger, actor, why.strip()), True
+                return _deployment(environment, release, build, pipeline, chosen, trigger, actor, why.strip()), True
         except IntegrityError:
             continue
 
@@ -152,6 +158,7 @@ def _rollback(
         kind=Run.Kind.ROLLBACK, environment=environment, pipeline=pipeline, lane=lane, state=State.QUEUED,
         build=target.build, artifact=target.artifact, digest=target.digest,
         trigger=trigger or ("person" if actor else "verify"), asked_by=actor, why=why, rank=HOTFIX_RANK, replaces=bad,
+        lane_why=f"It takes back {bad.tag}, which came by this lane." if bad else f"{target.tag} came by this lane.",
     )  # fmt: skip
     release = Release(tag=target.tag, tag_object=target.tag_object, commit=target.commit, project=environment.project)
     made = _made(run, release, steps, stands=target.release)
@@ -172,14 +179,15 @@ def _must_not_be_bad(target: Run) -> None:
 
 
 def _deployment(
-    environment: Environment, release: Release, build: Run, pipeline: Pipeline, lane: str, trigger: str, actor: Any,
+    environment: Environment, release: Release, build: Run, pipeline: Pipeline, chosen: Lane, trigger: str, actor: Any,
     why: str,
 ) -> Run:  # fmt: skip
+    lane = chosen.lane
     steps = list(PipelineSpec.from_data(pipeline.spec).environment_steps(lane, environment.name))
     run = Run(
         kind=Run.Kind.DEPLOY, environment=environment, pipeline=pipeline, lane=lane, build=build,
         artifact=build.artifact, digest=build.digest, trigger=trigger, asked_by=actor, why=why,
-        rank=HOTFIX_RANK if lane == Run.Lane.HOTFIX else 0,
+        lane_why=chosen.why[:500], rank=HOTFIX_RANK if lane == Run.Lane.HOTFIX else 0,
     )  # fmt: skip
     if environment.approvals:
         run.state = State.ASKED
@@ -224,13 +232,15 @@ def _says(run: Run) -> str:
 
 
 def _build_first(
-    environment: Environment, release: Release, pipeline: Pipeline, lane: str, trigger: str, actor: Any, why: str
+    environment: Environment, release: Release, pipeline: Pipeline, chosen: Lane, trigger: str, actor: Any, why: str
 ) -> tuple[Run, bool]:
     """The build that has to come before, told where to go afterwards."""
+    lane = chosen.lane
     while True:
         build, made = build_request(
-            environment.project, release, lane=lane, trigger=trigger, actor=actor, pipeline=pipeline
-        )
+            environment.project, release, lane=lane, trigger=trigger, actor=actor, pipeline=pipeline,
+            lane_why=chosen.why,
+        )  # fmt: skip
         wish = {
             "environment": environment.pk, "lane": lane, "trigger": trigger, "actor": actor.pk if actor else None,
             "why": why, "only": made,

@@ -9,9 +9,6 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from releases.hotfixes.gathering import track_of
-from releases.hotfixes.models import Hotfix
-from releases.policies.models import Fix
 from releases.projects.models import Project, Release
 
 from .models import BadRelease, Environment, Pipeline, Run, Step
@@ -26,17 +23,6 @@ _SAMPLE = 10
 
 
 # --- releases -----------------------------------------------------------------------------------------------------
-
-
-def lane_of(release: Release) -> str:
-    """`hotfix` when the release carries a hotfix ticket, or is a patch that carries a fix; else `release`."""
-    for ticket in Hotfix.objects.filter(project=release.project_id, tag=release.tag):
-        if track_of(ticket) != "regular":
-            return Run.Lane.HOTFIX.value
-    fixes = Fix.objects.filter(Q(release=release) | Q(shipped_in=release.tag), project=release.project_id, chore=False)
-    if release.kind == Release.Kind.PATCH and fixes.exists():
-        return Run.Lane.HOTFIX.value
-    return Run.Lane.RELEASE.value
 
 
 def good_build(release: Release, pipeline: Pipeline, lane: str) -> Run | None:

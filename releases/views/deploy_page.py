@@ -261,7 +261,8 @@ def _facts(run: Run, slug: str) -> list[Fact]:
         found.append(Fact("Artifact", run.digest, mono=True, copied=True))
     if run.build is not None:
         found.append(Fact("Built by", f"Build {run.build.pk}", links.run(slug, run.build.pk)))
-    found.append(Fact("Pipeline", f"version {run.pipeline.version}, {run.get_lane_display().lower()} lane"))
+    found.append(Fact("Pipeline", f"version {run.pipeline.version}"))
+    found.append(Fact("Lane", f"{run.get_lane_display()}. {run.lane_why}".rstrip(". ") + "."))
     if run.attempts > 1:
         found.append(Fact("Attempts", str(run.attempts)))
     if run.worker and not run.is_over:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from releases.deploys.errors import DeployRefused
+from releases.deploys.lanes import lane_of
 from releases.deploys.models import Environment, Run
 from releases.deploys.promoting import run_follow_up, runs_to_follow_up, shipping_observe
 from releases.deploys.requesting import build_request, deploy_request
-from releases.deploys.selectors import lane_of
 from releases.deploys.spec import StepKind, StepSpec, Trigger
 from releases.hotfixes.models import Hotfix
 from releases.ledger.models import Event
@@ -196,13 +196,13 @@ def test_hotfixes_take_their_own_way(shop: Shop) -> None:
 def test_the_lane_is_what_the_ticket_says(shop: Shop) -> None:
     shop.tag("v1.1.0")
     shop.look()
-    assert lane_of(shop.release("v1.1.0")) == "release"
+    assert lane_of(shop.release("v1.1.0")).lane == "release"
     ticket = Hotfix.objects.create(project=shop.project, key="TICKET-8", title="Rounds wrongly", tag="v1.1.0")
-    assert lane_of(shop.release("v1.1.0")) == "hotfix"
+    assert lane_of(shop.release("v1.1.0")).lane == "hotfix"
     ticket.triage = {"says": "regular"}
     ticket.save()
-    assert lane_of(shop.release("v1.1.0")) == "release"
-    assert lane_of(shop.release("v1.0.0")) == "release"
+    assert lane_of(shop.release("v1.1.0")).lane == "release"
+    assert lane_of(shop.release("v1.0.0")).lane == "release"
 
 
 def test_it_does_not_go_on_by_itself_where_a_person_has_to_ask(shop: Shop) -> None:

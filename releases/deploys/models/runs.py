@@ -47,6 +47,7 @@ class Run(models.Model):
         help_text="Empty for a build only.",
     )  # fmt: skip
     lane = models.CharField(max_length=7, choices=Lane.choices, default=Lane.RELEASE)
+    lane_why = models.CharField(max_length=500, blank=True, help_text="Why it takes this lane; see lanes.py.")
     state = models.CharField(max_length=9, choices=State.choices)
 
     # What it is bound to: an approval names exactly these (see binding.py).
