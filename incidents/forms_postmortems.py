@@ -154,7 +154,10 @@ class ReviewForm(DashForm):
         label="What holds", required=False, choices=list(CHECKS.items()),
         widget=forms.CheckboxSelectMultiple(attrs={"class": "checks"}),
     )  # fmt: skip
-    says = forms.ChoiceField(label="So", choices=Reading.Says.choices, widget=forms.RadioSelect)
+    says = forms.ChoiceField(
+        label="What you say", choices=[(Reading.Says.READY, "It is ready"), (Reading.Says.CHANGES, "It needs changes")],
+        widget=forms.RadioSelect,
+    )  # fmt: skip
     text = forms.CharField(
         label="In words", required=False, max_length=5000, widget=forms.Textarea(attrs={"rows": 3}),
         help_text="What is missing, when you ask for changes.",

@@ -27,7 +27,7 @@ from releases.views import links as places
 from releases.views.access import get_project, may, open_to_visitors, require, require_any
 from releases.views.asking import Done, Question
 
-from . import links
+from . import links, postmortem_strips
 
 PAGE = 25
 
@@ -114,6 +114,7 @@ def incident(request: HttpRequest, key: str) -> HttpResponse:
         "url": links.incident(row.key), "may_act": may(request, Act.HOTFIX),
         "acts": {verb.replace("-", "_"): links.act(row.key, verb) for verb in _VERBS},
         "hotfixes": [(hotfix, places.hotfix(row.project.slug, hotfix.key)) for hotfix in shown.hotfixes],
+        "learned": postmortem_strips.on_incident(request, row),
     }  # fmt: skip
     if shown.suggestion:
         context["suggestion_url"] = links.act(row.key, "say", state=shown.suggestion.state)

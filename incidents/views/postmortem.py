@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.contrib import messages
@@ -31,7 +32,7 @@ from incidents.postmortems.markdown import render as markdown
 from incidents.postmortems.models import PostMortem, Reading, Section
 from incidents.postmortems.outline import BY_KEY, PARTS
 from incidents.postmortems.reviewing import CHECKS, readiness
-from incidents.postmortems.timeline import entries, role_of
+from incidents.postmortems.timeline import Entry, entries
 from incidents.postmortems.writing import OPEN, draft_drop, hint_keep, section_write, topic_of
 from releases import live
 from releases.hotfixes.stages import StageKey
@@ -55,7 +56,10 @@ EXCERPT = 300_000
 def document(request: HttpRequest, key: str) -> HttpResponse:
     """The document as it is written; published, as it is read. Its part asks for itself again when anything changes."""
     row = get_postmortem(request, key)
-    if row.state not in OPEN:
+    if row.state not in OPEN or not may(request, WRITE):
+        if request.headers.get("HX-Target") == "postmortem":
+            # It was published while it was being written: the whole page is another one now.
+            return HttpResponse(status=204, headers={"HX-Refresh": "true"})
         return _read(request, row)
     return _document(request, row, shown_parts(row, request.user))
 
@@ -76,8 +80,7 @@ def _context(request: HttpRequest, row: PostMortem, parts: list[ShownPart]) -> d
     return _frame(request, row) | {
         "parts": parts, "by_part": {one.part.key: one for one in parts},
         "lines": [line for line in lines if not line.hidden], "hidden": [line for line in lines if line.hidden],
-        "several_days": len({timezone.localdate(line.at) for line in lines}) > 1,
-        "numbers": numbers(row), "chains": chains(row), "before": _before(row),
+        "days": _days(lines), "numbers": numbers(row), "chains": chains(row), "before": _before(row),
         "actions": _actions(row), "writers": writers(row), "others": presence.here(row, but=request.user),
         "ready": readiness(row), "readings": list(row.readings.select_related("person")[:5]),
         "late_parts": changed_since(row, _latest_ready(row)), "facts": _facts(row),
@@ -95,8 +98,13 @@ def _frame(request: HttpRequest, row: PostMortem) -> dict[str, Any]:
         "acts": {verb.replace("-", "_"): here.act(key, verb) for verb in _VERBS},
         "incident_url": links.incident(row.incident.key) if row.incident else "",
         "hotfixes": [(hotfix, places.hotfix(row.project.slug, hotfix.key)) for hotfix in hotfixes_of(row)],
-        "review_checks": CHECKS,
+        "review_checks": CHECKS, "found_ready": _latest_ready(row) is not None,
     }  # fmt: skip
+
+
+def _days(lines: list[Entry]) -> list[date]:
+    """The days of a timeline; when it is one, it stands above the lines and not beside each."""
+    return sorted({timezone.localdate(line.at) for line in lines})
 
 
 _VERBS = (
@@ -251,23 +259,23 @@ def read(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _read(request: HttpRequest, row: PostMortem) -> HttpResponse:
+    topics = live_part.stamped(topic_of(row), live.project_topic(row.project_id))
     sections = {section.key: section.text for section in row.sections.all()}
     texts = [(part, markdown(sections.get(part.key, ""))) for part in PARTS if sections.get(part.key, "").strip()]
     lines = entries(row)
     context = _frame(request, row) | {
-        "texts": texts, "by_key": {part.key: text for part, text in texts}, "lines": lines,
-        "several_days": len({timezone.localdate(line.at) for line in lines}) > 1, "numbers": numbers(row),
+        "live": topics, "texts": texts, "by_key": {part.key: text for part, text in texts}, "lines": lines,
+        "days": _days(lines), "numbers": numbers(row),
         "chains": chains(row), "actions": _actions(row), "facts": _facts(row), "before": _before(row),
-        "owner_shown": _named(row, row.owner.get_username()), "writers": [_named(row, name) for name in writers(row)],
+        "writers": writers(row),
         "export_url": here.export(row.key), "now": timezone.now(),
         "readings": list(row.readings.select_related("person")[:5]),
     }  # fmt: skip
-    return render(request, "incidents/postmortem_read.html", context)
-
-
-def _named(row: PostMortem, name: str) -> str:
-    """People who wrote stand by name on the page of colleagues; the roles are for what happened."""
-    return name if row.names_people or name == row.owner.get_username() else role_of(row, name)
+    part = request.headers.get("HX-Target") == "postmortem-read"
+    template = "incidents/_postmortem_read.html" if part else "incidents/postmortem_read.html"
+    response = render(request, template, context)
+    patch_vary_headers(response, ["HX-Target"])
+    return response
 
 
 @signed_in

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from incidents.postmortems.actions import overdue
 from incidents.postmortems.models import PostMortem
 from incidents.postmortems.writing import OPEN
+from incidents.response.models import Incident
 from releases.hotfixes.models import Hotfix
 from releases.projects.models import Project
 from releases.views.access import may
@@ -69,3 +70,13 @@ def on_hotfix(request: HttpRequest, hotfix: Hotfix) -> SafeString:
     if row is None or not request.user.is_authenticated or (row.state in OPEN and not may(request, WRITE)):
         return SafeString("")
     return format_html('<a class="btn" href="{}">{}{}</a>', here.document(row.key), icon("lightbulb"), row.key)
+
+
+def on_incident(request: HttpRequest, incident: Incident) -> SafeString:
+    """What is learned from it, for colleagues; a link for those who may read it already."""
+    row = PostMortem.objects.filter(incident=incident).select_related("owner").first()
+    if row is None or not request.user.is_authenticated:
+        return SafeString("")
+    may_read = row.state not in OPEN or may(request, WRITE)
+    context = {"row": row, "url": here.document(row.key) if may_read else ""}
+    return SafeString(render_to_string("incidents/_postmortem_of_incident.html", context))

@@ -195,6 +195,8 @@ def test_from_draft_to_acted_upon_and_back(client: Client, project: Project, mir
     client.post(url(document, "ask"))
     document.refresh_from_db()
     assert document.state == "review"
+    assert "turns on when they find it ready" in client.get(url(document)).content.decode()
+    assert f'href="{url(document)}"' in client.get(f"/incidents/{incident.key}/").content.decode()
     everything = {"checks": ["facts", "tone", "causes", "actions"], "says": "ready"}
     answer = client.post(url(document, "review"), everything)
     assert "somebody else has to read it" in answer.content.decode()
@@ -249,10 +251,13 @@ def test_viewers_read_what_is_published_and_others_nothing(
         assert client.get(url(document, path)).status_code == 404
     assert client.get("/projects/shop/postmortems/").status_code == 404
     client.logout()
+    incident = incident_declare(project, "Cards fail")
+    PostMortem.objects.update(incident=incident)
     project.visibility = Project.Visibility.PUBLIC
     project.save()
     for path in (url(document), "/postmortems/", "/projects/shop/postmortems/", "/postmortems/actions/"):
         assert client.get(path).status_code == 302, path
+    assert document.key not in client.get(f"/incidents/{incident.key}/").content.decode()
 
 
 def test_forged_forms_are_refused(document: PostMortem, mira: Any) -> None:
