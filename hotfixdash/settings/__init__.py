@@ -12,3 +12,4 @@ from .git import *  # noqa: F403
 from .logs import *  # noqa: F403
 from .mail import *  # noqa: F403
 from .security import *  # noqa: F403
+from .shipping import *  # noqa: F403

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
+from django.conf import settings
+
 from releases.git.errors import GitError
 from releases.git.remotes import RemotePolicy
 
@@ -19,6 +21,18 @@ LARGEST = 1 << 20
 """Bytes of an answer's body that are read."""
 MOST_REDIRECTS = 3
 _PORTS = {"http": 80, "https": 443}
+_UNKNOWN = "this machine does not know. If it is one of yours, name its certificate in CA_BUNDLE."
+_CERTIFICATES = {
+    9: "Its certificate is not valid yet.",
+    10: "Its certificate has run out.",
+    18: "Its certificate is signed by itself alone. If it is one of yours, name it in CA_BUNDLE.",
+    19: f"Its certificate comes from an authority that {_UNKNOWN}",
+    20: f"Its certificate comes from an authority that {_UNKNOWN}",
+    21: f"Its certificate comes from an authority that {_UNKNOWN}",
+    62: "Its certificate is for another name than the one that was asked.",
+    64: "Its certificate is for another address than the one that was asked.",
+}
+"""What OpenSSL finds wrong with a certificate, by its own numbers, in words."""
 
 
 class NoAnswer(Exception):
@@ -116,6 +130,8 @@ class _Pinned(http.client.HTTPConnection):
         self.sock = self.line = socket.create_connection((self.address, self.port), self.timeout)
         if self.secure:
             context = ssl.create_default_context()
+            if settings.CA_BUNDLE:
+                context.load_verify_locations(cafile=settings.CA_BUNDLE)
             # The handshake comes after the assignment, so that whoever watches the time can end it, too.
             wrapped = context.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
             self.sock = self.line = wrapped
@@ -161,7 +177,11 @@ def _why(error: Exception | None, *, late: bool) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "Nothing listens there."
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"Its certificate does not hold: {error.verify_message}."
+        said = error.verify_message.rstrip(".")
+        return _CERTIFICATES.get(error.verify_code) or f"Its certificate does not hold: {said}."
+    if isinstance(error, ssl.SSLError):
+        reason = (error.reason or "").replace("_", " ").lower()
+        return f"No encrypted connection came about{f': {reason}' if reason else ''}. Does it speak https there?"
     if isinstance(error, OSError) and error.strerror:
         return f"It could not be reached: {error.strerror}."
     return "What came back is not HTTP."
