@@ -7,6 +7,7 @@ done ends the drill with a sentence; a worker that dies over it too often does, 
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -17,6 +18,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from incidents.response.services import incident_declare
+from releases.deploys.acting import run_retry
 from releases.deploys.environment_services import environment_save
 from releases.deploys.errors import DeployRefused
 from releases.deploys.models import Environment, Run
@@ -32,7 +34,7 @@ from releases.projects.services import project_add
 from releases.projects.services.leases import LOST_AFTER, NUDGE_AGAIN, Beats, silent
 from releases.projects.services.projects import ProjectError
 
-from .copying import Plan, copy_make, plan_copy, repository_folder, sandbox_folder
+from .copying import Plan, copy_make, drill_folder, plan_copy, repository_folder, sandbox_folder
 from .errors import DrillError
 from .models import Drill
 from .sandbox import approvals_of, sandbox_make
@@ -44,7 +46,7 @@ MOST_ATTEMPTS = 3
 PATIENCE = 120.0
 """Seconds for what runs first to get into the sandbox."""
 _LONGEST_NAME = 80
-_BAD = (Run.State.FAILED, Run.State.ABORTED, Run.State.ABANDONED, Run.State.LOST, Run.State.VOID)
+_BAD = (Run.State.FAILED, Run.State.ABORTED, Run.State.ABANDONED, Run.State.VOID)
 CarryOut = Callable[[int], Any]
 
 
@@ -134,6 +136,8 @@ def _plan(drill: Drill) -> Plan:
             "fix", "The fix that was to be done again is no longer known here. Choose another one.", "gone"
         )
     plan = plan_copy(drill.project, drill.fix)
+    # Whatever lies there under this number is of another database.
+    shutil.rmtree(drill_folder(drill), ignore_errors=True)
     _write(drill, params=drill.params | plan.as_data())
     return plan
 
@@ -193,9 +197,11 @@ def _move_on(place: Environment, release: Release, run: CarryOut) -> None:
         raise DrillError("", f"{release.tag} did not get into the sandbox: {bad.error_text}", "sandbox")
     for standing in rows.filter(state=Run.State.DONE, followed_at=None):
         run_follow_up(standing)
-    queued = rows.filter(state=Run.State.QUEUED).first()
-    if queued is not None:
-        if run(queued.pk) is None:
+    if lost := rows.filter(state=Run.State.LOST).first():
+        run_retry(lost)  # Its worker was the one that prepared this drill before; in a sandbox nothing is done twice.
+    waiting = rows.filter(state__in=(Run.State.QUEUED, Run.State.PAUSED)).first()
+    if waiting is not None:
+        if run(waiting.pk) is None:
             time.sleep(0.2)
     elif not rows.filter(state__in=ACTIVE).exists():
         deploy_request(place, release, trigger="command", why="A drill begins with what ran in production then.")
