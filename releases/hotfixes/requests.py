@@ -30,6 +30,8 @@ from .stages import Stage, StageKey, StageState
 from .triage import Track
 
 _OVER = (StageState.DONE, StageState.SKIPPED)
+MOST_BASES = 12
+"""Releases that are offered to cut from, where there are no more lines than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,32 @@ class Standing:
         return list(Target.objects.filter(project=self.project, closed_at=None).order_by("position", "branch"))
 
     @cached_property
+    def concerned(self) -> list[Target]:
+        """The open targets that must have the fix: all but its own line of production and older ones.
+
+        Nobody asks about those. Before the fix is in production it goes by the version that it starts from.
+        """
+        lines = [name for name in self.policy.production if not name.startswith("tags:")]
+        judged = {verdict.target_id for verdict in self.verdicts}
+        if judged:
+            return [row for row in self.targets if row.pk in judged or not matches(row.branch, lines)]
+        release = None if self.hotfix.base_tag else release_in_production(self.project)
+        base = version_in(self.hotfix.base_tag or (release.tag if release else ""))
+        return [row for row in self.targets if not (matches(row.branch, lines) and _at_most(row.branch, base))]
+
+    @cached_property
+    def bases(self) -> list[str]:
+        """Releases in production to cut from: the newest of each line first, then the others, newest first."""
+        rows = Release.objects.filter(project=self.project, on_production=True, deleted_at=None)
+        tags = list(rows.exclude(kind=Release.Kind.PRE).order_by("-sort_key").values_list("tag", flat=True))
+        lines = [found[:2] for name, _tip in self.production_branches if (found := version_in(name))]
+        newest: dict[tuple[int, ...], str] = {}
+        for tag in tags:
+            if (version := version_in(tag)) and version[:2] in lines:
+                newest.setdefault(version[:2], tag)
+        return list(dict.fromkeys([*newest.values(), *tags]))[: max(MOST_BASES, len(newest))]
+
+    @cached_property
     def verdicts(self) -> list[Verdict]:
         """Of its fixes in open targets, the most pressing branch first."""
         rows = Verdict.objects.filter(
@@ -121,6 +149,12 @@ class Standing:
     def operations(self) -> dict[str, Operation]:
         """The newest operation of each key."""
         return operations_latest(self.project, self.subject)
+
+
+def _at_most(branch: str, base: tuple[int, int, int] | None) -> bool:
+    """Whether a line is the one that this version is of, or older."""
+    line = version_in(branch)
+    return line is not None and base is not None and line[:2] <= base[:2]
 
 
 def cut_ask(standing: Standing, tag: str = "") -> Ask:
@@ -226,7 +260,7 @@ def clean_up_ask(standing: Standing) -> Ask:
     params = {
         "branch": hotfix.branch,
         "head": standing.branch_tip,
-        "targets": [target.branch for target in standing.targets],
+        "targets": [target.branch for target in standing.concerned],
         "commits": [commit["sha"] for commit in hotfix.commits],
     }
     return Ask(Operation.Kind.CLEAN_UP, f"clean-up:{hotfix.branch}", standing.subject, params)

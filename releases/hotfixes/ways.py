@@ -44,11 +44,11 @@ def advise(hotfix: Hotfix) -> list[Option]:
 
 
 def clean_everywhere(hotfix: Hotfix) -> list[str]:
-    """The open targets, when the fix as it stands can be picked onto every one of them cleanly; else none."""
+    """The targets that must have it, when the fix as it stands can be picked cleanly onto each of them; else none."""
     standing = Standing(hotfix)
     with reading(hotfix.project, SECONDS) as history:
         tried = _tried(standing, history)
-    whole = len(tried) == len(standing.targets) and all(trial.clean and not trial.error for _target, trial in tried)
+    whole = len(tried) == len(standing.concerned) and all(trial.clean and not trial.error for _target, trial in tried)
     return [target.branch for target, _trial in tried] if whole else []
 
 
@@ -60,7 +60,7 @@ def _tried(standing: Standing, history: History) -> list[tuple[Target, Trial]]:
         return []
     known = history.commits(shas)
     steps = tuple(Step(next(iter(known[sha].parents), None), sha) for sha in shas if sha in known)
-    wanted = [target for target in standing.targets if target.tip]
+    wanted = [target for target in standing.concerned if target.tip]
     picks = [Pick(target.tip, steps) for target in wanted]
     trials = history.ask(lambda: trial_picks(git_dir, picks, timeout=SECONDS)) if steps and picks else None
     kept = standing.policy.version_files
@@ -147,7 +147,7 @@ class _Advisor:
     def _cut(self) -> Option:
         branch = branch_for(self.policy, self.hotfix.key)
         start = self.live.tag if self.live else ""
-        owes = tuple(target.branch for target in self.standing.targets)
+        owes = tuple(target.branch for target in self.standing.concerned)
         points = [f"It will owe {_and(owes)}." if owes else "No other branch will need it."]
         conflicts: tuple[str, ...] = ()
         if owes:

@@ -15,15 +15,11 @@ from releases.hotfixes.requests import Ask, Standing
 from releases.hotfixes.ways import advise, clean_everywhere
 from releases.operations.models import Operation
 from releases.projects.in_production import release_in_production
-from releases.projects.models import Release
 from releases.tasks import operation_ask
 
 from . import merge_back, words
 from .asking import Done
 from .hotfix_acts import Asked, Ticket
-
-BASES = 12
-"""Releases offered to cut from."""
 
 
 def _submit(ticket: Ticket, ask: Ask, doing: str) -> Done:
@@ -47,8 +43,7 @@ def _cut(ticket: Ticket) -> Asked:
     standing = Standing(ticket.hotfix)
     ask = requests.cut_ask(standing)
     live = release_in_production(ticket.project)
-    rows = Release.objects.filter(project=ticket.project, on_production=True, deleted_at=None)
-    tags = list(rows.exclude(kind=Release.Kind.PRE).order_by("-sort_key").values_list("tag", flat=True)[:BASES])
+    tags = standing.bases
     form = forms.CutForm(tags, ticket.data, initial={"tag": live.tag if live else ""})
     branch = ask.params["branch"]
     question = ticket.question(
@@ -68,7 +63,7 @@ def _finish(ticket: Ticket) -> Asked:
     standing = Standing(ticket.hotfix)
     ask = requests.finish_ask(standing)
     production, tag = ask.params["production"], ask.params["tag"]
-    targets = [target.branch for target in standing.targets]
+    targets = [target.branch for target in standing.concerned]
     initial = {"tag": tag, "message": f"{ticket.hotfix.key}: {ticket.hotfix.title}"}
     also = clean_everywhere(ticket.hotfix) if ticket.data is None else []
     form = forms.FinishForm(targets, ticket.data, initial=initial | {"also": also})

@@ -12,10 +12,13 @@ import pytest
 from releases.hotfixes.holding import main_mark_releasable, main_mark_unreleasable
 from releases.hotfixes.models import Hotfix
 from releases.hotfixes.offers import Option
+from releases.hotfixes.requests import Standing, clean_up_ask
 from releases.hotfixes.ways import advise, cadence
 from releases.ledger.models import Event
+from releases.operations.services import operation_request
 from releases.policies.flow import PRESETS, FlowPolicy, Preset
 from releases.policies.guess import guess_policy
+from releases.tasks import operation_carry_out_here
 from tests.factories import NOW, make_user
 from tests.gitrepos import make_flow, make_repo
 from tests.hotfixes.playing import APP, app, look, opened, track
@@ -164,4 +167,39 @@ def test_the_next_release_is_made_on_main_not_on_a_supported_line(tmp_path: Path
     forward = ways(hotfix)["forward"]
     assert forward.label == "Fix forward through master"
     assert [info.subject for info in forward.commits] == ["What is next"]
+    assert ways(hotfix)["cut"].owes == ("master",)
+
+
+def test_an_older_line_owes_the_newer_ones_and_its_own_branch_can_be_cleaned_up(tmp_path: Path) -> None:
+    repo = make_repo(tmp_path, "lines.git", head="master")
+    repo.commit({"app.py": APP}, "Start", branch="master")
+    for line in ("1.26", "1.28", "1.30"):
+        repo.branch(f"stable-{line}", "master")
+        for patch in range(15 if line == "1.30" else 1):
+            repo.commit({"VERSION": f"{line}.{patch}\n"}, f"Version {line}.{patch}", branch=f"stable-{line}")
+            repo.tag(f"release-{line}.{patch}", f"stable-{line}", message=line)
+    lines = ["stable-1.26", "stable-1.28", "stable-1.30"]
+    policy = replace(guess_policy(["master", *lines], ["release-1.30.0"], "master"), targets=("master", *lines))
+    hotfix = opened(track(repo, policy))
+    standing = Standing(hotfix)
+    assert standing.bases[:3] == ["release-1.30.14", "release-1.28.0", "release-1.26.0"]
+    assert ways(hotfix)["cut"].owes == ("master",)
+    repo.branch("hotfix/TICKET-7", "release-1.28.0")
+    repo.commit({"app.py": app((3, "mended"))}, "[HOTFIX] TICKET-7: mend", branch="hotfix/TICKET-7")
+    look(hotfix.project)
     assert ways(hotfix)["cut"].owes == ("master", "stable-1.30")
+    repo.merge("hotfix/TICKET-7", "stable-1.28")
+    repo.tag("release-1.28.1", "stable-1.28", message="1.28.1")
+    tip = repo.sha("hotfix/TICKET-7")
+    repo.pick(tip, "stable-1.30", x=True)
+    repo.pick(tip, "master", x=True)
+    look(hotfix.project)
+    hotfix.refresh_from_db()
+    assert hotfix.owed_count == 0
+    ask = clean_up_ask(Standing(hotfix))
+    assert ask.params["targets"] == ["master", "stable-1.30"]
+    made, _new = operation_request(hotfix.project, ask.kind, ask.key, subject=ask.subject, params=ask.params)
+    ended = operation_carry_out_here(made.pk)
+    assert ended is not None
+    assert (ended.state, ended.error_text) == ("done", "")
+    assert not repo.exists("hotfix/TICKET-7")
