@@ -7,6 +7,7 @@ from django.contrib.admin import register
 from hotfixdash.admin import Looking, site
 from releases.models import (
     Approval,
+    ApprovalMail,
     BadRelease,
     Debt,
     Environment,
@@ -194,6 +195,13 @@ class ApprovalAdmin(Looking):
     list_display = ("run", "person", "says", "at", "withdrawn_at", "carried_from")
     list_filter = ("says",)
     list_select_related = ("run", "person", "carried_from__person")
+
+
+@register(ApprovalMail, site=site)
+class ApprovalMailAdmin(Looking):
+    list_display = ("run", "person", "state", "due_at", "attempts", "sent_at", "error")
+    list_filter = ("state",)
+    list_select_related = ("run", "person")
 
 
 @register(FollowUp, site=site)

@@ -2,6 +2,7 @@
 
 from .deploys.models import (
     Approval,
+    ApprovalMail,
     BadRelease,
     DeploySecret,
     Environment,
@@ -20,7 +21,8 @@ from .policies.models import Fix, Settlement, Target, Verdict
 from .projects.models import Credential, FetchRun, Project, ProjectAccess, Ref, Release, SigningKey
 
 __all__ = [
-    "Approval", "BadRelease", "Credential", "Debt", "DeploySecret", "Environment", "Event", "FetchRun", "Fix",
-    "FollowUp", "Freeze", "Hotfix", "LogChunk", "Operation", "Pipeline", "PipelineDraft", "Project", "ProjectAccess",
-    "Ref", "Release", "Review", "Run", "Settlement", "SigningKey", "Step", "Target", "Untracked", "Verdict",
+    "Approval", "ApprovalMail", "BadRelease", "Credential", "Debt", "DeploySecret", "Environment", "Event", "FetchRun",
+    "Fix", "FollowUp", "Freeze", "Hotfix", "LogChunk", "Operation", "Pipeline", "PipelineDraft", "Project",
+    "ProjectAccess", "Ref", "Release", "Review", "Run", "Settlement", "SigningKey", "Step", "Target", "Untracked",
+    "Verdict",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.urls import reverse
 
-from releases.deploys.mailing import approvers_mail, mails_due
+from releases.deploys.mailing import approvers_mail, mails_due, mails_lost
 from releases.deploys.models import Run
 
 from .sending import NUDGE_LIVES, send
@@ -14,7 +14,7 @@ from .sending import NUDGE_LIVES, send
 
 @shared_task(name="releases.tasks.mail_approvers")  # type: ignore[untyped-decorator]
 def mail_approvers(run_pk: int) -> None:
-    """Write about one request, unless that was done."""
+    """Write about one request to those who were not written to yet."""
     run = Run.objects.select_related("project").filter(pk=run_pk).first()
     if run is not None:
         page = reverse("releases:approval", args=[run.project.slug, run.pk])
@@ -22,5 +22,6 @@ def mail_approvers(run_pk: int) -> None:
 
 
 def mails_sweep() -> int:
-    """Send a task for each request that nobody was written about; how many could be sent."""
+    """Send a task for each request about which somebody is to be written to; how many could be sent."""
+    mails_lost()
     return sum(send(mail_approvers, pk, expires=NUDGE_LIVES) for pk in mails_due())

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import smtplib
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core import mail
-from django.core.cache import cache
-from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client
+from django.utils import timezone
 
 from hotfixdash.accounts.models import User
-from releases.deploys.mailing import approvers_mail, mails_due
-from releases.deploys.models import Run
+from releases.deploys.approving import approve
+from releases.deploys.binding import binding_of
+from releases.deploys.mailing import approvers_mail, mails_due, mails_lost
+from releases.deploys.models import ApprovalMail, Environment, Run
+from releases.projects.services.mirrors import mirror_folder
 from releases.tasks.mail import mail_approvers
 from tests.factories import make_user
+from tests.incidents.receivers import Mailbox, smtp_server
 
 from .asking import Shop, make_shop
 
@@ -27,8 +31,6 @@ PAGE, ACCOUNT = "https://hotfixes.example.org/x", "https://hotfixes.example.org/
 @pytest.fixture
 def shop(tmp_path: Path, settings: Any) -> Shop:
     settings.EMAIL_HOST = "mail.example.org"
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-    cache.clear()
     return make_shop(tmp_path, settings)
 
 
@@ -87,35 +89,89 @@ def test_what_is_decided_already_is_not_written_about(shop: Shop) -> None:
     assert (mails_due(), approvers_mail(run.pk, PAGE, ACCOUNT)) == ([], 0)
 
 
-def test_a_server_that_is_away_is_tried_again_later(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def state(run: Run) -> dict[str, str]:
+    return {mail.person.username: mail.state for mail in ApprovalMail.objects.filter(run=run).select_related("person")}
+
+
+@pytest.fixture
+def server(settings: Any) -> Iterator[Mailbox]:
+    """A mail server that really listens."""
+    with smtp_server() as box:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = "127.0.0.1", box.port, False
+        yield box
+
+
+def got(box: Mailbox) -> list[str]:
+    return sorted(str(message["To"]) for message in box.mails)
+
+
+def test_a_server_that_is_away_is_tried_again_ever_more_seldom(shop: Shop, server: Mailbox) -> None:
     wants(shop, "aiko")
-    run = shop.request()
+    run, now, tries = shop.request(), timezone.now(), []
+    server.down = True
+    for second in range(0, 200, 5):
+        if mails_due(now + timedelta(seconds=second)) == [run.pk]:
+            assert approvers_mail(run.pk, PAGE, ACCOUNT, now + timedelta(seconds=second)) == 0
+            tries.append(second)
+    assert tries == [0, 10, 40, 160]
+    server.down = False
+    assert "cannot be used" in ApprovalMail.objects.get().error
+    later = now + timedelta(hours=1)
+    assert (mails_due(later), approvers_mail(run.pk, PAGE, ACCOUNT, later)) == ([run.pk], 1)
+    assert (got(server), mails_due(later), state(run)) == (["aiko@example.net"], [], {"aiko": "sent"})
 
-    def away(self: EmailBackend) -> None:
-        raise ConnectionRefusedError
 
-    with monkeypatch.context() as patch:
-        patch.setattr(EmailBackend, "open", away)
-        assert approvers_mail(run.pk, PAGE, ACCOUNT) == 0
-    assert mails_due() == []  # not at once
-    cache.clear()
-    assert mails_due() == [run.pk]
-    assert approvers_mail(run.pk, PAGE, ACCOUNT) == 1
-
-
-def test_one_address_that_is_refused_keeps_the_others_from_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("aiko", "bad", "tomas"):
+def test_one_address_that_is_refused_keeps_the_others_from_nothing(shop: Shop, server: Mailbox) -> None:
+    for name in ("aiko", "gone", "full", "tomas"):
         wants(shop, name)
-    run, send = shop.request(), EmailBackend.send_messages
+    run, now = shop.request(), timezone.now()
+    server.refuse = {"gone@example.net": 550, "full@example.net": 452}
+    assert approvers_mail(run.pk, PAGE, ACCOUNT, now) == 2
+    assert got(server) == ["aiko@example.net", "tomas@example.net"]
+    assert state(run) == {"aiko": "sent", "gone": "failed", "full": "due", "tomas": "sent"}
+    server.refuse = {}
+    assert approvers_mail(run.pk, PAGE, ACCOUNT, now + timedelta(seconds=20)) == 1
+    assert got(server) == ["aiko@example.net", "full@example.net", "tomas@example.net"]
+    assert mails_due(now + timedelta(days=1)) == []
 
-    def picky(self: EmailBackend, messages: Any) -> int:
-        if messages[0].to == ["bad@example.net"]:
-            raise smtplib.SMTPRecipientsRefused({"bad@example.net": (550, b"no")})
-        return send(self, messages)
 
-    monkeypatch.setattr(EmailBackend, "send_messages", picky)
-    assert approvers_mail(run.pk, PAGE, ACCOUNT) == 2
-    assert written_to() == ["aiko@example.net", "tomas@example.net"]
+def test_who_has_spoken_meanwhile_is_not_written_to(shop: Shop, server: Mailbox) -> None:
+    aiko = wants(shop, "aiko")
+    wants(shop, "tomas")
+    Environment.objects.filter(pk=shop.place.pk).update(approvals=2)
+    shop.place.refresh_from_db()
+    run, now = shop.request(), timezone.now()
+    server.down = True
+    approvers_mail(run.pk, PAGE, ACCOUNT, now)
+    server.down = False
+    approve(run, aiko, binding=binding_of(run))
+    assert approvers_mail(run.pk, PAGE, ACCOUNT, now + timedelta(minutes=1)) == 1
+    assert (got(server), state(run)) == (["tomas@example.net"], {"aiko": "dropped", "tomas": "sent"})
+
+
+def test_what_is_decided_before_the_next_try_is_let_go(shop: Shop, server: Mailbox) -> None:
+    wants(shop, "aiko")
+    run, now = shop.request(), timezone.now()
+    server.down = True
+    approvers_mail(run.pk, PAGE, ACCOUNT, now)
+    Run.objects.filter(pk=run.pk).update(state="rejected")
+    assert mails_due(now + timedelta(hours=1)) == []
+    mails_lost()
+    assert state(run) == {"aiko": "dropped"}
+
+
+def test_while_git_cannot_say_who_wrote_it_the_mail_waits(shop: Shop, server: Mailbox, tmp_path: Path) -> None:
+    wants(shop, "aiko")
+    wants(shop, "mira")
+    run, now = shop.request(), timezone.now()
+    mirror = mirror_folder(shop.project)
+    mirror.rename(tmp_path / "away")
+    assert approvers_mail(run.pk, PAGE, ACCOUNT, now) == 0
+    assert state(run) == {"aiko": "due", "mira": "due"}
+    (tmp_path / "away").rename(mirror)
+    assert approvers_mail(run.pk, PAGE, ACCOUNT, now + timedelta(minutes=1)) == 1
+    assert (got(server), state(run)) == (["aiko@example.net"], {"aiko": "sent", "mira": "dropped"})
 
 
 def test_without_a_mail_server_nothing_is_due(shop: Shop, settings: Any) -> None:

@@ -3,9 +3,10 @@
 from .approvals import Approval, BadRelease, FollowUp
 from .drafts import PipelineDraft
 from .environments import DeploySecret, Environment, Freeze, Pipeline
+from .mails import ApprovalMail
 from .runs import LogChunk, Run, Step
 
 __all__ = [
-    "Approval", "BadRelease", "DeploySecret", "Environment", "FollowUp", "Freeze", "LogChunk", "Pipeline",
-    "PipelineDraft", "Run", "Step",
+    "Approval", "ApprovalMail", "BadRelease", "DeploySecret", "Environment", "FollowUp", "Freeze", "LogChunk",
+    "Pipeline", "PipelineDraft", "Run", "Step",
 ]  # fmt: skip

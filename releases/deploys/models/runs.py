@@ -73,7 +73,9 @@ class Run(models.Model):
     approved_at = models.DateTimeField(null=True, blank=True, help_text="When the quorum was reached.")
     glass_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     glass_why = models.TextField(blank=True, help_text="Why quorum and freeze were overridden.")
-    mailed_at = models.DateTimeField(null=True, blank=True, help_text="When those who may approve were written to.")
+    mailed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was written down who is told by e-mail; see mailing.py."
+    )
 
     queued_at = models.DateTimeField(null=True, blank=True)
     rank = models.IntegerField(default=0, help_text="In its environment's queue: lower first, then queued_at.")
