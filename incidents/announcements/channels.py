@@ -15,6 +15,7 @@ from django.utils import timezone
 from releases.git.errors import GitError
 from releases.git.remotes import RemotePolicy
 from releases.ledger.services import event_write
+from releases.policies.typed import typed
 from releases.projects.models import Project
 from releases.projects.secrets import SecretUnreadable, decrypt, encrypt
 from releases.projects.services.projects import remote_policy
@@ -121,6 +122,8 @@ def _few(lines: Sequence[str]) -> bool:
 
 def _address(text: str) -> str:
     try:
+        if not text.isprintable():
+            raise ValidationError("It holds characters that nobody sees.")
         validate_email(text)
     except ValidationError:
         raise ChannelError("target", f"“{text[:80]}” is not an e-mail address.") from None
@@ -143,10 +146,7 @@ def _hook(url: str) -> str:
 
 
 def _name(text: str) -> str:
-    name = " ".join(text.split())
-    if not name or len(name) > 80:
-        raise ChannelError("name", "Give it a name of at most 80 characters.")
-    return name
+    return typed(" ".join(text.split()), "name", "The name", 80, error=ChannelError)
 
 
 def _topics(topics: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from releases import live
 from releases.ledger.services import event_write
+from releases.policies.typed import typed
 from releases.projects.models import Project
 
 from .errors import IncidentError
@@ -23,15 +24,14 @@ def component_save(
     project: Project, name: str, *, says: str = "", order: int = 0, baseline: int = Health.WORKING,
     component: Component | None = None, actor: Any = None,
 ) -> Component:  # fmt: skip
-    """Make or change a component. Raises IncidentError (field: name, baseline)."""
-    wanted = " ".join(name.split())
-    if not wanted or len(wanted) > 80:
-        raise IncidentError("name", "Give it a name of at most 80 characters, as people outside know it.")
+    """Make or change a component. Raises IncidentError (field: name, says, baseline)."""
+    wanted = typed(" ".join(name.split()), "name", "The name", 80, error=IncidentError)
+    told = typed(" ".join(says.split()), "says", "What it does", 200, required=False, error=IncidentError)
     if baseline not in Health.values:
         raise IncidentError("baseline", "Choose one of the states.")
     row = component or Component(project=project)
     old = Health(row.baseline).label if row.pk else ""
-    row.name, row.says, row.order, row.baseline, row.retired_at = wanted, says.strip()[:200], order, baseline, None
+    row.name, row.says, row.order, row.baseline, row.retired_at = wanted, told, order, baseline, None
     try:
         with transaction.atomic():
             row.save()
@@ -54,17 +54,16 @@ def maintenance_plan(
     project: Project, title: str, starts_at: datetime, ends_at: datetime, *, text: str = "",
     components: Iterable[Component] = (), actor: Any = None,
 ) -> Maintenance:  # fmt: skip
-    """Announce work. Raises IncidentError (field: title, ends_at)."""
-    wanted = " ".join(title.split())
-    if not wanted or len(wanted) > 200:
-        raise IncidentError("title", "Say in one line what is done, in at most 200 characters.")
+    """Announce work. Raises IncidentError (field: title, text, ends_at)."""
+    wanted = typed(" ".join(title.split()), "title", "The title", 200, error=IncidentError)
+    told = typed(text, "text", "What people notice", 5_000, lines=True, required=False, error=IncidentError)
     if ends_at <= starts_at:
         raise IncidentError("ends_at", "It ends before it begins.", "order")
     if ends_at <= timezone.now():
         raise IncidentError("ends_at", "That is over already.", "past")
     with transaction.atomic():
         row = Maintenance.objects.create(
-            project=project, title=wanted, text=text.strip(), starts_at=starts_at, ends_at=ends_at, made_by=actor
+            project=project, title=wanted, text=told, starts_at=starts_at, ends_at=ends_at, made_by=actor
         )
         row.components.set(components)
         _tell(project, "maintenance.planned", actor, wanted, new=starts_at.isoformat(), why=f"Planned: {wanted}.")

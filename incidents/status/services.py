@@ -21,6 +21,7 @@ from incidents.response.errors import IncidentError
 from incidents.response.models import Component, Incident
 from releases.ledger.models import Event
 from releases.ledger.services import event_write
+from releases.policies.typed import typed
 from releases.projects.models import Project
 
 from .copies import copies
@@ -41,13 +42,13 @@ def page_save(
     """Make or change a status page. Raises IncidentError (field: slug, title, projects)."""
     row = page or StatusPage()
     was = row.slug if row.pk else ""
-    row.slug, row.title, row.says = slug.strip(), " ".join(title.split()), says.strip()
+    row.slug = slug.strip()
+    row.title = typed(" ".join(title.split()), "title", "The title", 120, error=IncidentError)
+    row.says = typed(says, "says", "The line below it", 1_000, lines=True, required=False, error=IncidentError)
     row.visibility = StatusPage.Visibility(visibility)
     row.dirty_at = timezone.now()
     if not _SLUG.match(row.slug):
         raise IncidentError("slug", "Lower-case letters, digits and dashes, at most 60 of them.")
-    if not row.title or len(row.title) > 120:
-        raise IncidentError("title", "Give it a title of at most 120 characters.")
     if not projects:
         raise IncidentError("projects", "Choose what it is about.")
     chosen = [component for component in components if component.project_id in {project.pk for project in projects}]
@@ -85,6 +86,8 @@ def subscriber_ask(
     """
     address = email.strip()
     try:
+        if not address.isprintable():
+            raise ValidationError("It holds characters that nobody sees.")
         validate_email(address)
     except ValidationError:
         raise IncidentError("email", "That is not an e-mail address. It looks like you@company.com.") from None
