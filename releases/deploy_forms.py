@@ -59,6 +59,18 @@ class ReasonForm(DashForm):
     why = forms.CharField(label="Why", max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 3}))
 
 
+class MendForm(DashForm):
+    """What mends a release that was taken back, and how that is known."""
+
+    commit = forms.CharField(
+        label="Commit, branch or tag", max_length=250, widget=forms.TextInput(attrs={"autocapitalize": "off"}),
+        help_text="The change that mends it. Releases with it are not warned about any more.",
+    )  # fmt: skip
+    why = forms.CharField(
+        label="How do you know", max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 2}),
+    )  # fmt: skip
+
+
 class LockForm(DashForm):
     """No deployments for a while."""
 

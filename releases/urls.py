@@ -99,6 +99,7 @@ urlpatterns: list[URLPattern] = [
     path("projects/<str:slug>/deploys/<int:pk>/approval/", approval.approval, name="approval"),
     path("projects/<str:slug>/deploys/<int:pk>/<str:verb>/", deploy_doing.act, name="run-act"),
     path("projects/<str:slug>/mark/<path:tag>/", release_marks.mark, name="release-mark"),
+    path("projects/<str:slug>/mend/<path:tag>/", release_marks.mend, name="release-mend"),
     path("projects/<str:slug>/environments/<str:name>/<str:verb>/", environment_acts.act, name="environment-act"),
     path("hooks/<str:project>", webhooks.hook, name="hook"),
     path("hooks/steps/<int:pk>", webhooks.answer, name="hook-answer"),

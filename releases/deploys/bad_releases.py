@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from releases.evidence.verdicts import Code
 from releases.git import objects
-from releases.git.errors import MissingObject
+from releases.git.errors import InvalidValue, MissingObject
+from releases.git.repository import Repository
 from releases.hotfixes.sight import Sight
 from releases.ledger.services import event_write
-from releases.projects.history import History, reading, remembered
+from releases.projects.history import NO_MIRROR, History, reading, remembered
 from releases.projects.models import Project, Release
 
 from .errors import DeployRefused
@@ -49,16 +50,37 @@ def release_mark_bad(
     return mark
 
 
-def release_mended(mark: BadRelease, commit: str, actor: Any = None) -> None:
-    """Name the commit that mends it: what contains that one is not warned about any more. Raises `DeployRefused`."""
-    commit = commit.strip().lower()
-    with reading(mark.project) as history:
-        if commit not in history.commits([commit] if len(commit) in (40, 64) and commit.isalnum() else []):
-            raise DeployRefused("commit", history.problem or "There is no such commit; give its whole object id.")
+def release_mended(mark: BadRelease, commit: str, actor: Any = None, why: str = "") -> None:
+    """Name what mends it, a commit, branch or tag: what contains that one is not warned about any more.
+
+    The mark itself stays: the release holds its fault as before. `why` says how that is known. Raises `DeployRefused`.
+    """
+    commit = _mend(mark, commit.strip())
+    said = f"{commit[:7]} mends what {mark.tag} was taken back for."
     with transaction.atomic():
-        if BadRelease.objects.filter(pk=mark.pk, lifted_at=None).exclude(fixed_by=commit).update(fixed_by=commit):
-            _tell("release.mended", mark, f"{commit[:7]} mends what {mark.tag} was taken back for.", actor)
+        standing = BadRelease.objects.filter(pk=mark.pk, lifted_at=None)
+        if not standing.exists():
+            raise DeployRefused("over", f"{mark.tag} is not marked any more.")
+        if standing.exclude(fixed_by=commit).update(fixed_by=commit):
+            _tell("release.mended", mark, f"{said} {why.strip()}".strip(), actor)
     mark.refresh_from_db()
+
+
+def _mend(mark: BadRelease, name: str) -> str:
+    """The commit that is meant. Raises `DeployRefused` when there is none, or the bad release has it itself."""
+    with reading(mark.project) as history:
+        git_dir = history.git_dir
+        if git_dir is None:
+            raise DeployRefused("commit", history.problem or NO_MIRROR)
+        try:
+            commit = Repository(git_dir).resolve(name)
+        except (InvalidValue, MissingObject):
+            commit = None
+        if commit is None:
+            raise DeployRefused("commit", "There is no such commit, branch or tag in the repository.")
+        if history.ask(lambda: objects.is_ancestor(git_dir, commit, mark.commit)):
+            raise DeployRefused("commit", f"{mark.tag} has {commit[:7]} itself, so that does not mend it.")
+    return str(commit)
 
 
 def release_lift(mark: BadRelease, actor: Any, why: str) -> None:

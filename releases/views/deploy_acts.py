@@ -31,7 +31,7 @@ Doing = Callable[[], Done]
 Asked = tuple[Question, Doing]
 FORBIDDEN = ("role", "own", "kind")
 """Codes of refusals that are about the person."""
-TYPED = ("comment", "no-note", "no-reason", "bad-release", "not-passed", "until")
+TYPED = ("comment", "commit", "no-note", "no-reason", "bad-release", "not-passed", "until")
 """Codes of refusals that are about what was typed."""
 
 
@@ -68,7 +68,8 @@ def answer(request: HttpRequest, project: Project, question: Question, do: Doing
         except DeployRefused as refused:
             if refused.code not in TYPED or question.form is None:
                 raise
-            field = next((name for name in ("why", "comment", "note") if name in question.form.fields), "")
+            named = (refused.code, "why", "comment", "note")
+            field = next((name for name in named if name in question.form.fields), "")
             raise Refused(field, refused.sentence, refused.code) from None
 
     try:

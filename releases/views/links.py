@@ -115,6 +115,11 @@ def approval(slug: str, pk: int) -> str:
     return f"{run(slug, pk)}approval/"
 
 
+def release_mend(slug: str, tag: str) -> str:
+    """Where it is said what mends a release that was taken back."""
+    return _under(slug, f"mend/{quote(tag)}/")
+
+
 def release_mark(slug: str, tag: str) -> str:
     """Where a release is marked as bad, or the mark is taken away."""
     return _under(slug, f"mark/{quote(tag)}/")

@@ -1,4 +1,4 @@
-"""Marking a release as bad by hand, and taking the mark away."""
+"""Marking a release as bad by hand, saying what mends it, and taking the mark away."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
 from hotfixdash.accounts.roles import Act
-from releases.deploy_forms import ReasonForm
-from releases.deploys.bad_releases import release_lift, release_mark_bad
+from releases.deploy_forms import MendForm, ReasonForm
+from releases.deploys.bad_releases import release_lift, release_mark_bad, release_mended
 from releases.deploys.models import BadRelease
 from releases.projects.release_selectors import release_find
 
@@ -47,5 +47,32 @@ def mark(request: HttpRequest, slug: str, tag: str) -> HttpResponse:
             release_mark_bad(project, release.tag, release.commit, why, actor=request.user)
         fetching.tell(project)
         return Done(f"{name} may ship again." if standing else f"{name} is marked as bad.")
+
+    return answer(request, project, question, do)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def mend(request: HttpRequest, slug: str, tag: str) -> HttpResponse:
+    """Ask what mends the release, for one that is marked as bad."""
+    project = get_project(request, slug, Act.DEPLOY)
+    standing = BadRelease.objects.select_related("project").filter(project=project, tag=tag, lifted_at=None).first()
+    if standing is None:
+        raise Http404("No such mark.")
+    form = MendForm(request.POST if request.method == "POST" else None, initial={"commit": standing.fixed_by})
+    name, page = words.visible(tag), links.release(slug, tag)
+    question = Question(
+        f"What mends {name}?", "Name it", asking.back_to(request, page), form=form, icon="check", tab="releases",
+        crumbs=[(f"{project.name}, releases", page), (name, page)],
+        says=[
+            f"It was taken back: “{words.visible(standing.why)}”",
+            "Later releases that contain it are warned about until they contain this, too. The mark itself stays.",
+        ],
+    )  # fmt: skip
+
+    def do() -> Done:
+        data = form.cleaned_data
+        release_mended(standing, data["commit"], request.user, data["why"])
+        fetching.tell(project)
+        return Done(f"{standing.fixed_by[:7]} is named as what mends {name}.")
 
     return answer(request, project, question, do)

@@ -90,6 +90,16 @@ class ReleaseShips:
         return name_of(self.bad.marked_by) if self.bad else ""
 
     @property
+    def mended(self) -> str:
+        """The commit that mends it, short; empty while nobody named one."""
+        return self.bad.fixed_by[:7] if self.bad else ""
+
+    @property
+    def mend_url(self) -> str:
+        """Where it is said what mends it."""
+        return links.release_mend(self.slug, self.release.tag) if self.bad and Act.DEPLOY in self.acts else ""
+
+    @property
     def mark_url(self) -> str:
         """Where it is marked as bad by hand, or the mark is taken away."""
         return links.release_mark(self.slug, self.release.tag) if Act.DEPLOY in self.acts else ""

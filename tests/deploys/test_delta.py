@@ -220,9 +220,10 @@ def test_one_with_the_commit_that_mends_it_does_not(shop: Shop) -> None:
     mark = bad(shop)
     before = shop.repo.commit({"b.py": "b\n"}, "More", author="jonas")
     mend = shop.repo.commit({"app.py": APP.replace("line 7\n", "line 7, mended\n")}, "Mend it", author="jonas")
-    release_mended(mark, mend)
+    release_mended(mark, mend[:9])
+    assert mark.fixed_by == mend
     assert (bad_in(shop.project, before), bad_in(shop.project, mend)) == ([mark], [])
-    for nothing in (sha("nothing"), "HEAD", "", mend[:7]):
+    for nothing in (sha("nothing"), "no-such-branch", "", "-x", mark.commit, "v1.0.0"):
         with pytest.raises(DeployRefused):
             release_mended(mark, nothing)
 

@@ -15,6 +15,7 @@ from hotfixdash.accounts.models import User
 from releases.deploys.errors import DeployRefused
 from releases.deploys.models import BadRelease, Environment, Freeze, Run
 from releases.deploys.requesting import rollback_request
+from releases.ledger.models import Event
 from tests.deploys.asking import Shop, make_shop
 from tests.factories import make_environment, make_pipeline, make_project, make_shipment, make_step, make_user
 from tests.pages.hotfix_scene import main_words
@@ -229,3 +230,29 @@ def test_the_release_page_says_where_it_is_and_marks_it(shop: Shop) -> None:
     assert client.post(mark, {"why": "Found: it was the network."}).status_code == 302
     assert "It ships again only with a reason." not in main_words(client.get(page))
     assert as_(shop.person("engineer")).post(mark, {"why": "No."}).status_code == 403
+
+
+def test_the_release_page_asks_what_mends_it_and_tells(shop: Shop) -> None:
+    shop.runs("v1.0.1")
+    mend = shop.repo.commit({"b.py": "b\n"}, "Mend it", author="jonas")
+    client, project = as_(shop.person()), shop.project
+    page, form = f"/projects/{project.slug}/releases/v1.0.1/", f"/projects/{project.slug}/mend/v1.0.1/"
+    assert client.get(form).status_code == 404
+    client.post(f"/projects/{project.slug}/mark/v1.0.1/", {"why": "It loses money."})
+    assert f'href="{form}"' in client.get(page).content.decode()
+    assert "What mends v1.0.1?" in main_words(client.get(form))
+    for typed, says in (
+        ({"commit": "v1.0.0", "why": "x"}, "v1.0.1 has"),
+        ({"commit": "nope", "why": "x"}, "no such commit"),
+    ):
+        refused = client.post(form, typed)
+        assert (refused.status_code, says in main_words(refused)) == (422, True)
+    assert client.post(form, {"commit": mend[:8], "why": ""}).status_code == 422
+    assert client.post(form, {"commit": mend[:8], "why": "The till test passes."}).status_code == 302
+    assert f"Mended by {mend[:7]}" in main_words(client.get(page))
+    told = Event.objects.get(kind="release.mended")
+    assert told.why == f"{mend[:7]} mends what v1.0.1 was taken back for. The till test passes."
+    engineer = as_(shop.person("engineer"))
+    assert engineer.post(form, {"commit": mend, "why": "No."}).status_code == 403
+    assert form not in engineer.get(page).content.decode()
+    assert as_(make_user("stranger", "administrator")).get(form).status_code == 404
