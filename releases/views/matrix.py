@@ -295,10 +295,10 @@ def _cell(
 def _unjudged(column: Column, lives_on: str) -> str:
     """Why there is no verdict: nobody asks about the fix's own line, nor about older ones."""
     if column.branch == lives_on:
-        return "its own line, it lives here"
+        return "lives here"
     here, line = version_in(column.branch), version_in(lives_on)
     if column.kind == Target.Kind.SUPPORT and here and line and here < line:
-        return "an older line, not asked"
+        return "older line"
     return "not judged yet"
 
 

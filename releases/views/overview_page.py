@@ -222,7 +222,7 @@ class OverviewPage:
         branch = self.debt.main[project.pk].branch
         held = self._held.get((project.pk, row["fix__key"], branch))
         waits = held is not None and held.waits
-        action, primary = ("See what it waits for", False) if waits else _action(row)
+        action, primary = ("See the branch", False) if waits else _action(row)
         bar: SafeString | str = ""
         if row["owed_since"]:
             seconds = words.seconds_since(row["owed_since"])

@@ -211,8 +211,8 @@ def test_a_fix_lives_on_its_own_line_and_older_ones_are_not_asked_about(reader: 
     ]
     make_verdict(make_fix(project, production_ref="stable-1.30"), branches[0], MERGED)
     html = page(reader, project)
-    assert html.count("its own line, it lives here") == 1
-    assert html.count("an older line, not asked") == 1
+    assert html.count("lives here") == 1
+    assert html.count("older line") == 1
     assert html.count("not judged yet") == 1
 
 
