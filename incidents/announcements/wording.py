@@ -118,11 +118,33 @@ def _glass(about: About) -> tuple[str, str, str]:
     return f"The glass was broken: {about.project} {about.thing}", text, "Look at it"
 
 
+def _yours(about: About) -> tuple[str, str, str]:
+    text = (
+        f"{about.why}\n\nWhat happened, how it became possible, and what changes. Others write with you; you see to it "
+        "that it is there in time."
+    )
+    return f"Yours to write: {about.title}", text, "Write it"
+
+
+def _unwritten(about: About) -> tuple[str, str, str]:
+    return f"Overdue: {about.thing}, {about.title}", f"{about.why}\n\nYou hear of it daily until it is out.", "Write on"
+
+
+def _learned(about: About) -> tuple[str, str, str]:
+    return f"Learned: {about.title}", about.why, "Read it"
+
+
+def _undone(about: About) -> tuple[str, str, str]:
+    text = f"{about.why}\n\nA commit in production that names it closes it; so can you, with a reason."
+    return f"Action item overdue: {about.why.partition(' was due')[0]}", text, "See what is to be done"
+
+
 _SAID = {
     "hotfix-under-way": _under_way, "hotfix-live": _live, "hotfix-verified": _verified,
     "hotfix-merged-back": _merged_back, "incident-declared": _declared, "incident-update": _update,
     "incident-corrected": _corrected, "incident-over": _over, "incident-reopened": _reopened,
-    "approval-wanted": _approval, "glass-broken": _glass,
+    "approval-wanted": _approval, "glass-broken": _glass, "postmortem-opened": _yours, "postmortem-due": _unwritten,
+    "postmortem-published": _learned, "action-overdue": _undone,
 }  # fmt: skip
 
 

@@ -184,15 +184,17 @@
       const section = doc.getElementById(link.hash.slice(1));
       return section && section.getBoundingClientRect().top < top;
     }).pop() || links[0];
-    links.forEach((link) => { if (link === seen) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current"); });
+    if (seen) links.forEach((link) => { if (link === seen) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current"); });
   };
 
+  doc.addEventListener("click", (event) => { if (event.target.closest("[data-print]")) print(); });
+
   const ready = () => {
-    doc.querySelectorAll("[data-preview]").forEach((el) => { el.hidden = false; });
+    doc.querySelectorAll("[data-preview], [data-print]").forEach((el) => { el.hidden = false; });
     mark();
   };
   const start = () => {
-    if (!root()) return;
+    if (!root()) { ready(); doc.addEventListener("htmx:afterSettle", ready); return; }
     if (window.Idiomorph) watch();
     forms().forEach((form) => {
       const found = kept(form), area = field(form);

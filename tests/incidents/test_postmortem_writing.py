@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from incidents.postmortems.actions import action_add
+from incidents.postmortems.editing import factor_save, measure_save
 from incidents.postmortems.models import Draft, PostMortem, Revision, Section
 from incidents.postmortems.opening import postmortem_open
 from incidents.postmortems.writing import section_write
@@ -210,9 +213,6 @@ def test_odd_versions_and_parts_are_no_error(page: Client, document: PostMortem)
 def test_the_page_costs_the_same_however_much_there_is(
     page: Client, document: PostMortem, mira: Any, django_assert_max_num_queries: Any
 ) -> None:
-    from incidents.postmortems.actions import action_add
-    from incidents.postmortems.editing import factor_save, measure_save
-
     for number in range(20):
         section_write(document, "summary", f"Text {number}", number, mira)
         action_add(document, f"Do {number}", "prevent", owner=mira)
@@ -220,3 +220,29 @@ def test_the_page_costs_the_same_however_much_there_is(
         factor_save(document, f"Factor {number}")
     with django_assert_max_num_queries(45):
         page.get(url(document))
+
+
+def test_nothing_inline_and_every_label_points_at_something(page: Client, document: PostMortem, jonas: Any) -> None:
+    section_write(document, "summary", "Jonas should have seen it.", 0, jonas)
+    page.post(url(document, "parts/summary/"), {"text": "Mine", "base": "0"}, headers=SCRIPT)
+    factor_save(document, "The unit was not written down")
+    action_add(document, "Refuse it", "prevent")
+    for path in (url(document), url(document, "read/"), url(document, "parts/summary/history/")):
+        html = page.get(path).content.decode()
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|<[^>]+\s(style|on[a-z]+)=", html), path
+        ids = re.findall(r'\sid="([^"]+)"', html)
+        assert len(ids) == len(set(ids)), path
+        pointed = re.findall(r'\s(?:for|aria-labelledby|aria-describedby)="([^"]+)"', html)
+        assert {name for names in pointed for name in names.split()} <= set(ids), path
+        assert len(re.findall(r"<h1\b", html)) == 1
+
+
+def test_whoever_writes_while_it_is_published_is_led_to_what_is_read(page: Client, document: PostMortem) -> None:
+    headers = {"HX-Request": "true", "HX-Target": "postmortem"}
+    assert page.get(url(document), headers=headers).content.decode().lstrip().startswith('<div id="postmortem"')
+    PostMortem.objects.update(state="published")
+    answer = page.get(url(document), headers=headers)
+    assert (answer.status_code, answer.headers["HX-Refresh"]) == (204, "true")
+    headers["HX-Target"] = "postmortem-read"
+    part = page.get(url(document, "read/"), headers=headers).content.decode()
+    assert part.lstrip().startswith('<div id="postmortem-read"')

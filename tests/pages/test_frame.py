@@ -18,7 +18,7 @@ from releases.policies.models import Target
 from tests.factories import make_fix, make_project, make_target, make_user, make_verdict
 
 PAGES = ["/", "/projects/", "/projects/shop/", "/projects/shop/settings/", "/projects/shop/health/", "/projects/add/",
-         "/search/?q=fix", "/accounts/"]  # fmt: skip
+         "/search/?q=fix", "/accounts/", "/postmortems/", "/postmortems/actions/", "/postmortems/words/"]  # fmt: skip
 TEMPLATES = Path(settings.BASE_DIR) / "templates"
 
 
