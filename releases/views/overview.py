@@ -119,13 +119,15 @@ def _answer(
     extra: dict[str, object],
 ) -> HttpResponse:
     """The whole page, or its live part when it asks for itself again."""
+    # A drill's copy has no settings that anybody could change.
+    real = not getattr(extra.get("project"), "is_drill", False)
     acts = {
         "may_check": may(request, Act.CHECK),
         "may_hotfix": may(request, Act.HOTFIX),
         "may_operate": may(request, Act.OPERATE),
-        "may_manage": may(request, Act.MANAGE),
+        "may_manage": real and may(request, Act.MANAGE),
         "may_settle": may(request, Act.SETTLE),
-        "may_edit": may(request, Act.EDIT_POLICY),
+        "may_edit": real and may(request, Act.EDIT_POLICY),
     }
     # Who may see what, when a project was read and judged last, and what is under way: a change makes another key.
     whole = (*key, acts, selectors.stamp(projects), selectors.active_stamp(projects), get_script_prefix())
