@@ -3,7 +3,8 @@
 A process holds the forms of a page and answers from there. When somebody asks and the last look is older than
 `LOOK_EVERY`, a thread asks the database for one row: whether the page is still public, and whether anything on it
 changed. Only then, or after `DRAW_EVERY`, it is drawn again, by one process: the others take what that one left on
-disk. Without a database the copies are served as they are.
+disk. Who asks after a time in which nobody did waits a moment for that look: the next to ask would come too late to
+tell them. Without a database the copies are served as they are.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ DRAW_EVERY = 60.0
 """A page is drawn again after this long, even when nothing says that it changed."""
 ABOUT = "about.json"
 """Names the forms on disk; whoever takes a page back removes it first."""
+QUIET, PATIENCE = 3.0, 1.0
+"""Seconds without a look after which the one who asks waits for it, and for how long at most."""
 AWAY = 5.0
 """Seconds until the database is asked again after it did not answer."""
 MOST = 200
@@ -76,8 +79,11 @@ class Copies:
             # Without its file it was taken back, wherever that was done: the database is asked before anything is said.
             self._held.pop(slug, None)
             copy = self._first(slug)
-        elif time.monotonic() - copy.looked > LOOK_EVERY:
-            self._look_soon(slug, copy)
+        elif (since := time.monotonic() - copy.looked) > LOOK_EVERY:
+            looking = self._look_soon(slug, copy)
+            if looking and since > QUIET:
+                looking.join(PATIENCE)
+                copy = self._held.get(slug)
         return copy.forms.get(name) if copy else None
 
     def forget(self, slug: str) -> None:
@@ -103,14 +109,16 @@ class Copies:
         copy.looked = time.monotonic()
         self._held[slug] = copy
 
-    def _look_soon(self, slug: str, copy: Copy) -> None:
-        """Look in a thread: whoever asks is answered at once with what there is."""
+    def _look_soon(self, slug: str, copy: Copy) -> threading.Thread | None:
+        """Look in a thread, so that whoever asks can be answered with what there is; None when one is at it."""
         with self._guard:
             if slug in self._looking:
-                return
+                return None
             self._looking.add(slug)
         copy.looked = time.monotonic()
-        threading.Thread(target=self._look, args=(slug, copy), name=f"status-{slug}", daemon=True).start()
+        looking = threading.Thread(target=self._look, args=(slug, copy), name=f"status-{slug}", daemon=True)
+        looking.start()
+        return looking
 
     def _look(self, slug: str, copy: Copy) -> None:
         try:
