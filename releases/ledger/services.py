@@ -13,20 +13,10 @@ _LONGEST = 300
 
 
 def event_write(
-    kind: str,
-    *,
-    project_id: int | None = None,
-    actor: Any = None,
-    actor_name: str = "",
-    subject: str = "",
-    target: str = "",
-    old: str = "",
-    new: str = "",
-    why: str = "",
-    evidence: dict[str, Any] | None = None,
-    key: str | None = None,
-    at: Any = None,
-) -> Event | None:
+    kind: str, *, project_id: int | None = None, actor: Any = None, actor_name: str = "", subject: str = "",
+    target: str = "", old: str = "", new: str = "", why: str = "", evidence: dict[str, Any] | None = None,
+    key: str | None = None, at: Any = None,
+) -> Event | None:  # fmt: skip
     """Add one fact; call it inside the transaction that makes the fact true.
 
     `actor` is a user or None; `actor_name` defaults to their name, else to "git".
