@@ -9,12 +9,13 @@ from django.db.models import Max
 
 from incidents.response.models import Incident
 from releases import live
+from releases.hotfixes.stages import StageState
 from releases.ledger.services import event_write
 from releases.policies.typed import typed
 
 from .errors import PostMortemError
 from .models import Factor, Measure, PostMortem
-from .opening import evidence_of, subject_of
+from .opening import evidence_of, step_look, step_tell, subject_of
 from .writing import must_be_open, topic_of
 
 MOST = 60
@@ -64,8 +65,11 @@ def postmortem_take_back(postmortem: PostMortem, why: str, actor: Any = None) ->
         if row.incident_id is not None:
             Incident.objects.filter(pk=row.incident_id).update(afterword="")
         _tell(row, "postmortem.withdrawn", actor, reason, old=old, new=row.state)
+        if old != PostMortem.State.REVIEW:
+            step_tell(row, StageState.SKIPPED, f"{row.key} is a draft again", actor)
     live.publish(live.project_topic(row.project_id), live.OVERVIEW)
     postmortem.refresh_from_db()
+    step_look(postmortem)
 
 
 def measure_save(postmortem: PostMortem, name: str, value: str, measure: Measure | None = None) -> Measure:

@@ -10,8 +10,8 @@ from django.utils import timezone
 from .actions import action_trailer
 from .document import Chain, chains
 from .impact import numbers
-from .library import hotfixes_of
 from .models import ActionItem, PostMortem
+from .opening import hotfixes_of
 from .outline import PARTS
 from .timeline import Entry, entries
 

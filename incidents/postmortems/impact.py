@@ -10,8 +10,8 @@ from django.utils import timezone
 from incidents.response.facts import exposure
 from releases.hotfixes.stages import Stage, StageKey, StageState
 
-from .library import hotfixes_of
 from .models import Measure, PostMortem
+from .opening import hotfixes_of
 
 
 @dataclass(frozen=True, slots=True)

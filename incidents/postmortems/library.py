@@ -16,6 +16,7 @@ from releases.hotfixes.models import Hotfix
 from releases.projects.models import Project
 
 from .models import ActionItem, Factor, Line, PostMortem, Section
+from .opening import hotfixes_of
 from .writing import OPEN
 
 LOOKED_AT = 500
@@ -127,14 +128,6 @@ class Before:
     """The files that both touched."""
     actions: tuple[ActionItem, ...]
     """Open ones of its post-mortem."""
-
-
-def hotfixes_of(postmortem: PostMortem) -> list[Hotfix]:
-    """The hotfixes that it tells of."""
-    found = list(postmortem.incident.hotfixes.all()) if postmortem.incident is not None else []
-    if postmortem.hotfix is not None and postmortem.hotfix not in found:
-        found.append(postmortem.hotfix)
-    return found
 
 
 def seen_before(postmortem: PostMortem, most: int = 5) -> list[Before]:

@@ -13,6 +13,7 @@ from hotfixdash.accounts.roles import Role
 from incidents.numbering import numbered
 from incidents.response.models import Incident
 from releases.hotfixes.models import Hotfix
+from releases.hotfixes.observing import hotfixes_observe
 from releases.hotfixes.stages import StageKey, StageState
 from releases.ledger.models import Event
 from releases.ledger.services import event_write
@@ -115,6 +116,30 @@ def evidence_of(postmortem: PostMortem) -> dict[str, Any]:
         "postmortem": postmortem.key, "title": postmortem.title, "severity": postmortem.severity,
         "drill": postmortem.drill_id is not None,
     }  # fmt: skip
+
+
+def step_tell(postmortem: PostMortem, state: StageState, why: str, actor: Any) -> None:
+    """Say in the ledger how far the last step of its hotfixes is; call it in the transaction that makes it so."""
+    for hotfix in hotfixes_of(postmortem):
+        event_write(
+            f"stage.{StageKey.POST_MORTEM}", project_id=hotfix.project_id, actor=actor,
+            subject=f"hotfix:{hotfix.key}", new=state.value, why=why,
+        )  # fmt: skip
+
+
+def step_look(postmortem: PostMortem) -> None:
+    """Let its hotfixes see that, outside of a transaction: their steps are read from the ledger and from git."""
+    rows = hotfixes_of(postmortem)
+    if rows:
+        hotfixes_observe(rows[0].project, only=[row.pk for row in rows])
+
+
+def hotfixes_of(postmortem: PostMortem) -> list[Hotfix]:
+    """The hotfixes that it tells of."""
+    found = list(postmortem.incident.hotfixes.select_related("project")) if postmortem.incident is not None else []
+    if postmortem.hotfix is not None and postmortem.hotfix not in found:
+        found.append(postmortem.hotfix)
+    return found
 
 
 def _counted_from(over: datetime | None, now: datetime) -> datetime:

@@ -14,14 +14,16 @@ from django.utils import timezone
 
 from incidents.response.models import Incident
 from releases import live
+from releases.hotfixes.stages import StageState
 from releases.ledger.services import event_write
+from releases.policies.typed import typed
 from releases.policies.wording import count
 
 from .actions import overdue
 from .errors import PostMortemError
 from .hints import Found, HintError, hints_in, of_team
 from .models import ActionItem, PostMortem, Reading, WordList
-from .opening import evidence_of, subject_of
+from .opening import evidence_of, step_look, step_tell, subject_of
 from .outline import PARTS
 from .writing import topic_of
 
@@ -146,18 +148,22 @@ def review_give(postmortem: PostMortem, person: Any, says: str, checks: Mapping[
 def publish(postmortem: PostMortem, actor: Any, summary: str = "") -> None:
     """Put it into the library, with a summary for people outside when its incident was public.
 
-    Raises PostMortemError.
+    Call it outside of a transaction. Raises PostMortemError (field: summary).
     """
+    said = typed(summary, "summary", "The summary", 5000, lines=True, required=False, error=PostMortemError)
     latest = postmortem.readings.first()
     if latest is None or latest.says != Reading.Says.READY:
         raise PostMortemError("", "Somebody else has to read it first, and find it ready.", "unread")
-    _move(
-        postmortem, PostMortem.State.REVIEW, PostMortem.State.PUBLISHED, actor, "postmortem.published", "is published",
-        published_at=timezone.now(), published_by=actor, public_summary=summary.strip()[:5000],
-    )  # fmt: skip
-    if postmortem.incident_id is not None:
-        Incident.objects.filter(pk=postmortem.incident_id, public=True).update(afterword=summary.strip()[:5000])
-        live.publish(live.project_topic(postmortem.project_id))
+    with transaction.atomic():
+        _move(
+            postmortem, PostMortem.State.REVIEW, PostMortem.State.PUBLISHED, actor, "postmortem.published",
+            "is published", published_at=timezone.now(), published_by=actor, public_summary=said,
+        )  # fmt: skip
+        step_tell(postmortem, StageState.DONE, f"{postmortem.key} is published", actor)
+        if postmortem.incident_id is not None:
+            Incident.objects.filter(pk=postmortem.incident_id, public=True).update(afterword=said)
+    live.publish(live.project_topic(postmortem.project_id))
+    step_look(postmortem)
 
 
 def acted(postmortem: PostMortem) -> bool:

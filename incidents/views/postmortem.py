@@ -27,9 +27,10 @@ from incidents.postmortems.document import (
 from incidents.postmortems.errors import PostMortemError, SomebodyWasFaster
 from incidents.postmortems.export import as_markdown
 from incidents.postmortems.impact import numbers, reached
-from incidents.postmortems.library import hotfixes_of, seen_before
+from incidents.postmortems.library import seen_before
 from incidents.postmortems.markdown import render as markdown
 from incidents.postmortems.models import PostMortem, Reading, Section
+from incidents.postmortems.opening import hotfixes_of
 from incidents.postmortems.outline import BY_KEY, PARTS
 from incidents.postmortems.reviewing import CHECKS, readiness
 from incidents.postmortems.timeline import Entry, entries

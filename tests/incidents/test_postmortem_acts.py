@@ -17,6 +17,8 @@ from incidents.postmortems.opening import postmortem_open
 from incidents.postmortems.outline import PARTS
 from incidents.postmortems.writing import section_write
 from incidents.response.services import incident_declare, incident_say
+from releases.hotfixes.models import Hotfix
+from releases.hotfixes.stages import Stage
 from releases.ledger.models import Event
 from releases.projects.models import Project
 from tests.factories import make_project, make_user
@@ -184,7 +186,8 @@ def test_the_commit_that_closed_and_the_one_that_reopened_are_shown(page: Client
 
 
 def test_from_draft_to_acted_upon_and_back(client: Client, project: Project, mira: Any, jonas: Any) -> None:
-    incident = incident_declare(project, "Cards fail", lead=mira)
+    hotfix = make_hotfix(project)
+    incident = incident_declare(project, "Cards fail", lead=mira, hotfix=hotfix)
     document = postmortem_open(project, "Cards fail", severity=2, owner=mira, incident=incident)
     client.force_login(mira)
     answer = client.post(url(document, "ask"))
@@ -217,6 +220,7 @@ def test_from_draft_to_acted_upon_and_back(client: Client, project: Project, mir
     document.refresh_from_db()
     incident.refresh_from_db()
     assert (document.state, incident.afterword) == ("published", "Cards work again, and a check keeps it so.")
+    assert step_of(hotfix) == ("done", "PM-1 is published")
     client.post(url(document, "settle/?item=1"), {"how": "done", "why": "Shipped."})
     document.refresh_from_db()
     assert document.state == "acted"
@@ -224,9 +228,17 @@ def test_from_draft_to_acted_upon_and_back(client: Client, project: Project, mir
     document.refresh_from_db()
     incident.refresh_from_db()
     assert (document.state, document.published_at, incident.afterword) == ("draft", None, "")
+    assert step_of(hotfix) == ("skipped", "PM-1 is a draft again")
     assert Event.objects.get(kind="postmortem.withdrawn").why == "The numbers were wrong."
     assert Reading.objects.count() == 2
     assert client.post(url(document, "withdraw"), {"why": "Again."}).status_code == 422
+
+
+def step_of(hotfix: Hotfix) -> tuple[str, str]:
+    """How the last step of a hotfix stands."""
+    hotfix.refresh_from_db()
+    stage = next(Stage.from_data(data) for data in hotfix.stages if data["key"] == "post-mortem")
+    return stage.state.value, stage.detail
 
 
 def test_viewers_read_what_is_published_and_others_nothing(
