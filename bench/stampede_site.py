@@ -61,7 +61,16 @@ class Site:
         stack.callback(self.broker_away)
         self._run("manage.py", "prepare")
         self._run("bench/stampede_seed.py", "seed")
-        self.web = self._start([*web_command(), "hotfixdash.wsgi:application", f"--bind=127.0.0.1:{self.port}"])
+        self.web = self._start(self._web())
+        wait_for(f"http://127.0.0.1:{self.port}{PATH}")
+
+    def _web(self) -> list[str]:
+        return [*web_command(), "hotfixdash.wsgi:application", f"--bind=127.0.0.1:{self.port}"]
+
+    def web_again(self) -> None:
+        """Kill the web server, and start it anew."""
+        _end(self.web, signal.SIGTERM)
+        self.web = self._start(self._web())
         wait_for(f"http://127.0.0.1:{self.port}{PATH}")
 
     def bare(self) -> tuple[int, int]:
