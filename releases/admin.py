@@ -166,7 +166,7 @@ class PipelineDraftAdmin(Looking):
 class RunAdmin(Looking):
     list_display = (
         "pk", "project", "kind", "tag", "environment", "lane", "state", "trigger", "asked_by", "asked_at", "attempts",
-        "fence", "worker", "heartbeat_at", "finished_at", "error_code",
+        "fence", "worker", "heartbeat_at", "finished_at", "artifact_gone_at", "error_code",
     )  # fmt: skip
     list_filter = ("state", "kind", "lane", "trigger")
     list_select_related = ("project", "environment__project", "asked_by")

@@ -109,11 +109,19 @@ class RollbackForm(DashForm):
     to = forms.TypedChoiceField(label="Bring back", coerce=int)
     why = forms.CharField(label="Why", max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 2}))
 
-    def __init__(self, choices: Iterable[tuple[int, str]], *args: Any, **kwargs: Any) -> None:
+    anew = forms.BooleanField(
+        label="Build it anew first", required=False,
+        help_text="Its artifact is kept no longer. It goes back when exactly the same comes out.",
+    )  # fmt: skip
+
+    def __init__(self, choices: Iterable[tuple[int, str]], *args: Any, gone: bool = False, **kwargs: Any) -> None:
+        """`gone`: the artifact of one of them is kept no longer."""
         super().__init__(*args, **kwargs)
         chosen = self.fields["to"]
         assert isinstance(chosen, forms.TypedChoiceField)  # noqa: S101 - for the type checker
         chosen.choices = list(choices)
+        if not gone:
+            del self.fields["anew"]
 
 
 class MoveForm(DashForm):

@@ -35,6 +35,7 @@ from .moving import (
     step_end,
 )
 from .probing import probe_lives
+from .retention import restored
 from .runner.errors import ArtifactRefused
 from .runner.execution import Ended
 from .runner.marks import orphans_end
@@ -95,6 +96,8 @@ def _carry_out(run: Run, beats: Beats) -> None:
             if not _step(run, step, _asker(run, beats)):
                 return
         _written(lambda: run_succeed(run))
+        if run.kind == Run.Kind.BUILD:
+            _written(lambda: restored(run.pk))
     except (RunLost, DatabaseError):
         raise
     except Exception:

@@ -112,7 +112,31 @@ def _wished(run: Run, wish: Mapping[str, Any]) -> Run | None:
     actor = get_user_model().objects.filter(pk=wish["actor"]).first() if wish["actor"] else None
     if place is None:
         return None
+    if "back_to" in wish:
+        return _brought_back(run, place, wish, actor)
     return _asked(run, place, wish["lane"], wish["trigger"], actor, wish["why"])
+
+
+def _brought_back(run: Run, place: Environment, wish: Mapping[str, Any], actor: Any) -> Run | None:
+    """The rollback that waited for this build, when exactly what ran there before came out of it."""
+    target = Run.objects.select_related(*RELATED).filter(pk=wish["back_to"]).first()
+    if target is None:
+        return None
+    if (run.digest, run.commit) != (target.digest, target.commit):
+        stopped = f"{run.digest or 'nothing with a digest'} came out, and {target.digest} ran there."
+        tell(run, "run.stopped", f"It does not go back to {place.name}: {stopped}", by="worker")
+        return None
+    # The file may lie elsewhere now; what it holds is the same.
+    Run.objects.filter(project=run.project_id, digest=run.digest).exclude(artifact_gone_at=None).update(
+        artifact=run.artifact, artifact_gone_at=None
+    )
+    target.artifact, target.artifact_gone_at = run.artifact, None
+    try:
+        with transaction.atomic():
+            return rollback_request(place, actor=actor, why=wish["why"], to=target, trigger=wish["trigger"])
+    except DeployRefused as refusal:
+        tell(run, "run.stopped", f"It does not go back to {place.name}: {refusal.sentence}", by="worker")
+        return None
 
 
 def _asked(run: Run, place: Environment, lane: str, trigger: str, actor: Any, why: str) -> Run | None:
@@ -136,7 +160,11 @@ def _rolled_back(run: Run) -> list[Run]:
         return []
     try:
         with transaction.atomic():
-            return [rollback_request(place, actor=None, why=f"{run.tag} failed its verification. {run.error_text}")]
+            return [
+                rollback_request(
+                    place, actor=None, why=f"{run.tag} failed its verification. {run.error_text}", anew=True
+                )
+            ]
     except DeployRefused as refusal:
         tell(run, "run.stopped", f"It is not rolled back: {refusal.sentence}", by="worker")
         return []

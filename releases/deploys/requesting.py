@@ -98,12 +98,13 @@ def deploy_request(
 
 
 def rollback_request(
-    environment: Environment, *, actor: Any, why: str, to: Run | None = None, trigger: str = ""
+    environment: Environment, *, actor: Any, why: str, to: Run | None = None, trigger: str = "", anew: bool = False
 ) -> Run:
     """Ask to bring back what ran well before, ahead of the queue; marks what runs now as bad. Raises `DeployRefused`.
 
     `to`: an earlier run of this environment; without it, the last one that was verified. What is under way there and
-    waits for a person is ended; what a worker does is asked to stop.
+    waits for a person is ended; what a worker does is asked to stop. One whose artifact is kept no longer is refused
+    or, with `anew`, built first: that build is given, and the rollback follows from it when exactly the same comes out.
     """
     why = why.strip()
     if not why:
@@ -118,6 +119,8 @@ def rollback_request(
     if target.environment_id != environment.pk or not target.live_at:
         raise DeployRefused("nothing-before", f"{target.tag} has never run in {environment.name}.")
     _must_not_be_bad(target)
+    if target.artifact_gone_at is not None:
+        return _built_anew(environment, target, actor, why, trigger, anew=anew)
     pipeline = _pipeline(environment.project)
     lane = bad.lane if bad else target.lane
     steps = PipelineSpec.from_data(pipeline.spec).rollback_steps(lane, environment.name)
@@ -166,6 +169,34 @@ def _rollback(
         release_mark_bad(bad.project, bad.tag, bad.commit, why, actor=actor, run=made)
     make_way(environment, made, actor)
     return made
+
+
+def _built_anew(environment: Environment, target: Run, actor: Any, why: str, trigger: str, *, anew: bool) -> Run:
+    """The build of a release whose artifact is kept no longer, told to bring it back. Raises `DeployRefused`."""
+    if not anew:
+        raise DeployRefused(
+            "artifact-gone",
+            f"The artifact of {target.tag} is kept no longer. It can be built anew, and goes back to "
+            f"{environment.name} when exactly the same comes out: {target.digest}.",
+        )
+    release = Release.objects.filter(project=environment.project, tag=target.tag, commit=target.commit).first()
+    if release is None:
+        raise DeployRefused("no-tag", f"{target.tag} names another commit now, or is gone: it cannot be built anew.")
+    release.project = environment.project
+    build, _made = build_request(
+        environment.project, release, lane=target.lane, lane_why=target.lane_why, trigger=trigger or "rollback",
+        actor=actor, again=True,
+    )  # fmt: skip
+    wish = {
+        "environment": environment.pk, "back_to": target.pk, "actor": actor.pk if actor else None, "why": why,
+        "trigger": trigger, "only": True,
+    }  # fmt: skip
+    with transaction.atomic():
+        row = Run.objects.select_for_update().get(pk=build.pk)
+        row.then = [*(known for known in row.then if known["environment"] != environment.pk), wish]
+        row.save(update_fields=["then"])
+        build.then = row.then
+    return build
 
 
 def _must_not_be_bad(target: Run) -> None:

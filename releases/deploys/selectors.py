@@ -29,8 +29,9 @@ def good_build(release: Release, pipeline: Pipeline, lane: str) -> Run | None:
     """The newest good build of this very commit that did all that the pipeline asks of the lane now."""
     wanted = [step.as_data() for step in PipelineSpec.from_data(pipeline.spec).build_steps(lane)]
     done = Run.objects.filter(
-        project=release.project_id, tag=release.tag, commit=release.commit, kind=Run.Kind.BUILD, state=Run.State.DONE
-    )
+        project=release.project_id, tag=release.tag, commit=release.commit, kind=Run.Kind.BUILD, state=Run.State.DONE,
+        artifact_gone_at=None,
+    )  # fmt: skip
     for build in done.select_related("pipeline", "project").prefetch_related("steps").order_by("-pk"):
         did = [step.spec for step in build.steps.all() if step.state == Step.State.DONE]
         if all(step in did for step in wanted):

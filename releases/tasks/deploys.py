@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from celery import shared_task
+from django.core.cache import cache
 from django.db import transaction
 
 from releases.deploys.acting import answers_overdue
@@ -19,6 +20,7 @@ from releases.deploys.moving import run_is_ready, run_next, run_nudged, runs_los
 from releases.deploys.probing import probe_lives
 from releases.deploys.promoting import run_follow_up, runs_to_follow_up, shipping_observe
 from releases.deploys.requesting import build_request, deploy_request, rollback_request
+from releases.deploys.retention import artifacts_sweep, orphans_sweep
 from releases.deploys.runner.marks import orphans_end
 from releases.deploys.runner.workspaces import workspaces_sweep
 from releases.deploys.stepping import work_root
@@ -30,6 +32,8 @@ from .sending import NUDGE_LIVES, send
 
 log = logging.getLogger(__name__)
 
+ARTIFACTS_EVERY = 3600
+"""Seconds between two looks for artifacts that are kept no longer."""
 LONGEST = 24 * 3600
 """Seconds after which Celery itself ends the process; every step ends much earlier by its own limits."""
 
@@ -121,7 +125,7 @@ def deploys_sweep() -> int:
     """Name lost workers and what they left, ask for what follows, nudge what was left behind; how many were nudged."""
     parts = (
         runs_lost, _orphans_end, answers_overdue, runs_void_stale, runs_expire, runs_enough, locks_end, _follow_up,
-        hotfixes_follow, mails_sweep,
+        hotfixes_follow, mails_sweep, _artifacts_end,
     )  # fmt: skip
     for part in parts:
         try:
@@ -136,6 +140,13 @@ def _orphans_end() -> None:
     """End what belongs to no run, and remove its folders."""
     orphans_end(lambda marker: run_alive(marker) or probe_lives(marker))
     workspaces_sweep(work_root())
+
+
+def _artifacts_end() -> None:
+    """About once in an hour, remove what is kept no longer."""
+    if cache.add("deploys:artifacts-looked-at", 1, ARTIFACTS_EVERY):
+        artifacts_sweep()
+        orphans_sweep()
 
 
 def _follow_up() -> None:

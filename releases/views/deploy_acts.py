@@ -31,7 +31,7 @@ Doing = Callable[[], Done]
 Asked = tuple[Question, Doing]
 FORBIDDEN = ("role", "own", "kind")
 """Codes of refusals that are about the person."""
-TYPED = ("comment", "commit", "no-note", "no-reason", "bad-release", "not-passed", "until")
+TYPED = ("artifact-gone", "comment", "commit", "no-note", "no-reason", "bad-release", "not-passed", "until")
 """Codes of refusals that are about what was typed."""
 
 
@@ -68,7 +68,8 @@ def answer(request: HttpRequest, project: Project, question: Question, do: Doing
         except DeployRefused as refused:
             if refused.code not in TYPED or question.form is None:
                 raise
-            named = (refused.code, "why", "comment", "note")
+            # The tick that is offered for it stands below; what is said is about the whole.
+            named = () if refused.code == "artifact-gone" else (refused.code, "why", "comment", "note")
             field = next((name for name in named if name in question.form.fields), "")
             raise Refused(field, refused.sentence, refused.code) from None
 

@@ -259,6 +259,8 @@ def _facts(run: Run, slug: str) -> list[Fact]:
         found.append(Fact("Replaces", run.replaces.tag, links.run(slug, run.replaces.pk), mono=True))
     if run.digest:
         found.append(Fact("Artifact", run.digest, mono=True, copied=True))
+        if run.artifact_gone_at is not None:
+            found.append(Fact("Its file", f"removed {words.on_day(run.artifact_gone_at)}; it is kept no longer"))
     if run.build is not None:
         found.append(Fact("Built by", f"Build {run.build.pk}", links.run(slug, run.build.pk)))
     found.append(Fact("Pipeline", f"version {run.pipeline.version}"))

@@ -129,8 +129,8 @@ def _rollback(placed: Placed) -> Asked:
         rows = [before, *(row for row in rows if row.pk != before.pk)]
     if not rows:
         raise DeployRefused("nothing-before", f"Nothing that ran well in {place.name} before is known.")
-    choices = [(row.pk, f"{words.visible(row.tag)}, live {words.clock(row.live_at)}") for row in rows]
-    form = forms.RollbackForm(choices, placed.data, initial={"to": rows[0].pk})
+    gone = any(row.artifact_gone_at for row in rows)
+    form = forms.RollbackForm([_earlier(row) for row in rows], placed.data, initial={"to": rows[0].pk}, gone=gone)
     how = "runs there now" if bad is not None and bad.pk == place.live_id else "was begun there last"
     now = f"{words.visible(bad.tag)} {how}. It" if bad is not None else "What runs there now"
     question = placed.question(
@@ -142,10 +142,16 @@ def _rollback(placed: Placed) -> Asked:
     def do() -> Done:
         data = form.cleaned_data
         to = next(row for row in rows if row.pk == data["to"])
-        run = rollback_ask(place, actor=placed.request.user, why=data["why"], to=to)
+        run = rollback_ask(place, actor=placed.request.user, why=data["why"], to=to, anew=data.get("anew", False))
         return _asked_for(placed, run, True)
 
     return question, do
+
+
+def _earlier(row: Run) -> tuple[int, str]:
+    """One that can be brought back, as a choice."""
+    gone = ", artifact kept no longer" if row.artifact_gone_at else ""
+    return row.pk, f"{words.visible(row.tag)}, live {words.clock(row.live_at)}{gone}"
 
 
 def _lock(placed: Placed) -> Asked:

@@ -66,6 +66,11 @@ class ReleaseShips:
         done = (run for run in self.runs if run.kind == Run.Kind.BUILD and run.state == Run.State.DONE and run.digest)
         return next((run.digest for run in done), "")
 
+    @property
+    def kept(self) -> bool:
+        """The file of its artifact is still there."""
+        return all(run.artifact_gone_at is None for run in self.runs if run.digest == self.digest)
+
     @cached_property
     def stops(self) -> list[Stop]:
         rows = Environment.objects.filter(project=self.project, retired_at=None).select_related("live")

@@ -65,6 +65,10 @@ class Run(models.Model):
     artifact = models.CharField(max_length=500, blank=True, help_text="Where it lies, as the build said.")
     digest = models.CharField(max_length=100, blank=True, help_text="sha256:…; of the build's artifact.")
 
+    artifact_gone_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the file was removed; see retention.py. The digest stays."
+    )
+
     trigger = models.CharField(max_length=12, help_text="tag, main, person, command, promotion, rollback, verify")
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     asked_at = models.DateTimeField(default=timezone.now)

@@ -17,6 +17,8 @@ from pathlib import Path
 from releases.git.checkout import check_out, lay_over
 
 _LOCK = "lock"
+PROBE_OVER = 300.0
+"""Seconds after which the folder of a probe that asks by a command belongs to one that was killed."""
 SWEEP_AFTER = 60.0
 """Seconds: a younger folder may be about to be locked."""
 
@@ -87,8 +89,14 @@ def overlay(space: Workspace, commit: str, globs: Sequence[str]) -> list[str]:
 
 
 def workspaces_sweep(root: Path) -> int:
-    """Remove folders whose worker died; how many."""
+    """Remove folders whose worker died, those of probes included; how many."""
     removed = 0
+    for folder in sorted(root.glob("probe-*")):
+        with suppress(OSError):
+            # A probe lasts a minute at most.
+            if time.time() - folder.stat().st_mtime > PROBE_OVER:
+                _remove(folder)
+                removed += 1
     for folder in sorted(root.glob("run-*")):
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime < SWEEP_AFTER:

@@ -20,6 +20,11 @@ class Command(ShippingCommand):
         parser.add_argument("--env", required=True, metavar="E", help="Where.")
         parser.add_argument("--why", required=True, metavar="TEXT", help="What is wrong with what runs there now.")
         parser.add_argument("--to", metavar="TAG", help="An earlier release; by itself the last one that was verified.")
+        parser.add_argument(
+            "--anew",
+            action="store_true",
+            help="Build it first when its artifact is kept no longer; it must be the same.",
+        )
         parser.add_argument("--by", metavar="NAME", help="Who asks; left out, it is the operator.")
         self.add_answer(parser)
 
@@ -28,7 +33,7 @@ class Command(ShippingCommand):
         environment = environment_called(project, options["env"])
         actor = person_called(options["by"], project, Act.DEPLOY)
         to = _earlier(environment, options["to"]) if options["to"] else None
-        run = rollback_ask(environment, actor=actor, why=options["why"], to=to, trigger="command")
+        run = rollback_ask(environment, actor=actor, why=options["why"], to=to, trigger="command", anew=options["anew"])
         nudged = run_nudge(run.pk) if options["wait"] else True
         return self.finish(options, run, environment, nudged)
 
