@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from django.utils import timezone
 from incidents.drills.errors import DrillError
 from incidents.drills.models import Drill, DrillPlan
 from incidents.drills.selectors import clone_url, dues
-from incidents.drills.services import drill_end, drill_start, interval_set
+from incidents.drills.services import drill_end, drill_hint, drill_start, interval_set
 from releases.deploys.models import Run
 from releases.ledger.models import Event
 from releases.projects.models import Project
@@ -342,3 +343,27 @@ def test_hostile_names_do_no_harm(real: Real, lead: Any) -> None:
         f"/projects/{drill.copy.slug}/",
     ):
         assert "<script>alert" not in client.get(path).content.decode(), path
+
+
+# --- the house rules ------------------------------------------------------------------------------------------------
+
+
+def test_the_pages_keep_the_rules_of_every_page(real: Real, lead: Any) -> None:
+    """No inline script or style, one heading, ids once, labels that point at something: in every state of a drill."""
+    client = Client()
+    client.force_login(lead)
+    ended = make_drill(real, actor=lead)
+    drill_end(ended, "Something.", lead)
+    running = make_drill(real, "conflict", lead)
+    drill_hint(running, lead)
+    assert running.copy is not None
+    paths = ["/drills/", "/projects/shop/drills/", "/projects/shop/drills/interval/", f"/drills/{ended.pk}/",
+             f"/drills/{running.pk}/", f"/drills/{running.pk}/end/", f"/projects/{running.copy.slug}/"]  # fmt: skip
+    for path in paths:
+        body = client.get(path).content.decode()
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<[^>]+\sstyle=|<[^>]+\son[a-z]+=", body), path
+        assert len(re.findall(r"<h1\b", body)) == 1, path
+        ids = re.findall(r'\sid="([^"]+)"', body)
+        assert len(ids) == len(set(ids)), path
+        pointed = " ".join(re.findall(r'\s(?:for|aria-labelledby|aria-describedby)="([^"]+)"', body)).split()
+        assert set(pointed) <= set(ids), path
