@@ -190,7 +190,7 @@
   doc.addEventListener("click", (event) => { if (event.target.closest("[data-print]")) print(); });
 
   const ready = () => {
-    doc.querySelectorAll("[data-preview], [data-print]").forEach((el) => { el.hidden = false; });
+    doc.querySelectorAll("[data-preview], [data-print], [data-script]").forEach((el) => { el.hidden = false; });
     mark();
   };
   const start = () => {

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from incidents.postmortems.models import Draft, PostMortem, Revision, Section
 from incidents.postmortems.opening import postmortem_open
+from incidents.postmortems.outline import PARTS
 from incidents.postmortems.writing import section_write
 from releases.projects.models import Project
 from tests.factories import make_project, make_user
@@ -149,3 +150,70 @@ def test_hints_and_the_preview_stand_beside_the_text(
     expect(page.locator("#p-summary strong")).to_have_text("seen")
     page.locator("#after-summary [data-preview]").click()
     expect(page.locator("#t-summary")).to_be_focused()
+
+
+def test_from_draft_to_published_in_dialogs_while_the_other_follows(
+    open_page: Pages, site: Site, people: tuple[Any, Any], document: PostMortem
+) -> None:
+    for part in PARTS:
+        if part.needed:
+            section_write(document, part.key, "The unit was not written down.", 0, people[0])
+    mira, jonas = (opened(open_page, site, person, document) for person in people)
+    mira.locator("#do-action").click()
+    mira.get_by_label("What is done").fill("Refuse a timeout without a unit")
+    mira.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(mira.locator("#item-1")).to_contain_text("nobody yet")
+    expect(jonas.locator("#item-1")).to_contain_text("Refuse a timeout without a unit")
+    expect(mira.locator("#do-ask")).to_have_count(0)
+    mira.locator("#edit-PM-1-1").click()
+    mira.get_by_label("Owner").select_option("mira")
+    mira.get_by_label("Due").fill("2030-12-01")
+    mira.get_by_role("dialog").get_by_role("button", name="Save").click()
+    mira.locator("#do-ask").click()
+    mira.get_by_role("dialog").get_by_role("button", name="Ask for review").click()
+    expect(mira.locator("#pm-off")).to_contain_text("turns on when they find it ready")
+    jonas.locator("#do-review").click()
+    boxes = jonas.get_by_role("dialog").get_by_role("checkbox")
+    expect(boxes).to_have_count(4)
+    for box in boxes.all():
+        box.check()
+    jonas.get_by_label("It is ready").check()
+    jonas.get_by_role("button", name="Say it").click()
+    mira.locator("#do-publish").click()
+    mira.get_by_role("dialog").get_by_role("button", name="Publish").click()
+    expect(mira.locator("#postmortem-read")).to_contain_text("The unit was not written down.")
+    # The other's page is another one now, and follows by itself.
+    expect(jonas.locator("#postmortem-read")).to_be_visible()
+    expect(jonas.locator("textarea")).to_have_count(0)
+    mira.locator("#set-PM-1-1").click()
+    mira.get_by_label("Reason").fill("Shipped with v1.2.3.")
+    mira.get_by_role("dialog").get_by_role("button", name="Close it").click()
+    expect(jonas.locator(".pm-flow li[aria-current]", has_text="Acted upon")).to_be_visible()
+
+
+def test_everything_works_without_script(
+    open_page: Pages, site: Site, people: tuple[Any, Any], document: PostMortem
+) -> None:
+    open_page.expected.append("409 (Conflict)")
+    page = open_page(site.url, people[0], script=False)
+    page.goto(f"/postmortems/{document.key}/")
+    page.locator("#t-summary").fill("Somebody should have seen it.")
+    page.locator("#f-summary").get_by_role("button", name="Save").click()
+    expect(page.locator("#after-summary .bl")).to_contain_text("What did people see at the time")
+    page.get_by_role("button", name="Keep my words").click()
+    expect(page.locator("#after-summary .bl")).to_have_count(0)
+    section_write(document, "summary", "Theirs.", 1, people[1])
+    page.locator("#t-summary").fill("Mine.")
+    page.locator("#f-summary").get_by_role("button", name="Save").click()
+    expect(page.locator("#after-summary .pm-two")).to_contain_text("jonas wrote here too")
+    page.get_by_role("button", name="Put mine below theirs").click()
+    expect(page.locator("#t-summary")).to_have_value("Theirs.\n\nMine.")
+    page.locator("#do-factor").click()
+    page.get_by_label("It became possible because").fill("The unit was not written down")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("link", name="And how was that possible?").click()
+    page.get_by_label("It became possible because").fill("There is no place for it")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".pm-ch .pm-ch")).to_contain_text("There is no place for it")
+    page.get_by_role("link", name="Preview").first.click()
+    expect(page.locator("#r-summary + .prose")).to_contain_text("Mine.")
