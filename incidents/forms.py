@@ -101,9 +101,11 @@ class UpdateForm(DashForm):
     )
     at = MomentField(label="Said at", required=False, help_text="Only when it was said before now.")
 
-    def __init__(self, incident: Incident, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, incident: Incident, *args: Any, beginnings: Any = "", **kwargs: Any) -> None:
+        """`beginnings` are links to the usual words."""
         initial = {"state": incident.state, "public": incident.public} | kwargs.pop("initial", {})
         super().__init__(*args, initial=initial, **kwargs)
+        self.fields["text"].help_text = beginnings
         if not incident.public:
             del self.fields["public"]
         if incident.is_open:
@@ -235,6 +237,24 @@ class MaintenanceForm(DashForm):
     def __init__(self, project: Project, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _choices(self, "components", Component.objects.filter(project=project, retired_at=None))
+
+
+class WordsForm(DashForm):
+    """With what a usual update begins."""
+
+    name = forms.CharField(max_length=80)
+    state = forms.ChoiceField(label="For the state", choices=Incident.State.choices)
+    text = forms.CharField(
+        label="Words", max_length=2000, widget=forms.Textarea(attrs=_AREA),
+        help_text="{title} stands for what the incident is called.",
+    )  # fmt: skip
+    project = forms.ModelChoiceField(Project.objects.none(), required=False, empty_label="All projects")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = self.fields["project"]
+        assert isinstance(chosen, forms.ModelChoiceField)  # noqa: S101 - for the type checker
+        chosen.queryset = Project.objects.real().order_by("name")
 
 
 class StatusPageForm(DashForm):

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.html import format_html, format_html_join
 from django.views.decorators.http import require_http_methods
 
 from hotfixdash.accounts.roles import Act
 from incidents.forms import CorrectForm, EditForm, HurtsForm, LinkForm, TimesForm, UpdateForm
 from incidents.response.facts import warnings
-from incidents.response.models import Incident, Update, UpdateTemplate
+from incidents.response.models import Incident, Update
 from incidents.response.services import (
     incident_edit,
     incident_hurts,
@@ -21,6 +22,7 @@ from incidents.response.services import (
     incident_unlink,
     update_correct,
 )
+from incidents.response.words import Words, words_for
 from incidents.tasks import announce_soon
 from releases.hotfix_forms import HotfixForm, ReasonForm
 from releases.hotfixes.models import Hotfix
@@ -59,11 +61,15 @@ def _question(request: HttpRequest, incident: Incident, title: str, verb: str, *
 
 
 def _say(request: HttpRequest, incident: Incident) -> Asked:
-    wanted = request.GET.get("state", "")
+    offered = words_for(incident.project)
+    chosen = _beginning(request, offered)
+    wanted = chosen.state if chosen else request.GET.get("state", "")
     state = wanted if wanted in Incident.State.values else incident.state
-    template = UpdateTemplate.objects.filter(state=state).order_by("project_id").first()
-    initial = {"state": state, "text": template.text if template and not request.POST else ""}
-    form = UpdateForm(incident, request.POST or None, initial=initial)
+    initial = {"state": state, "text": chosen.about(incident) if chosen else ""}
+    begin = format_html("Begin with: {}", format_html_join(", ", '<a href="{}" data-dialog>{}</a>', (
+        (links.act(incident.key, "say", words=words.key), words.name) for words in offered
+    )))  # fmt: skip
+    form = UpdateForm(incident, request.POST or None, initial=initial, beginnings=begin)
     told = warnings(incident, list(incident.hotfixes.all())) if incident.is_open else []
     question = _question(
         request, incident, f"Say something about {incident.key}", "Say it", form=form, icon="megaphone",
@@ -79,6 +85,12 @@ def _say(request: HttpRequest, incident: Incident) -> Asked:
         return Done("It is said." if data.get("public") else "It is noted, for colleagues only.")
 
     return question, do
+
+
+def _beginning(request: HttpRequest, offered: list[Words]) -> Words | None:
+    """The words that were asked for, or the first ones for the state that was."""
+    key, state = request.GET.get("words", ""), request.GET.get("state", "")
+    return next((words for words in offered if words.key == key or (not key and words.state == state)), None)
 
 
 def _correct(request: HttpRequest, incident: Incident) -> Asked:

@@ -14,9 +14,10 @@ from hotfixdash.accounts.roles import Act
 from incidents.announcements.channels import channel_pause, channel_remove, channel_save, channel_secret, shown_target
 from incidents.announcements.delivering import message_again
 from incidents.announcements.models import Channel, Message
-from incidents.forms import ChannelForm, ComponentForm, MaintenanceForm, StatusPageForm
+from incidents.forms import ChannelForm, ComponentForm, MaintenanceForm, StatusPageForm, WordsForm
 from incidents.response.components import component_retire, component_save, maintenance_cancel, maintenance_plan
-from incidents.response.models import Component, Maintenance
+from incidents.response.models import Component, Maintenance, UpdateTemplate
+from incidents.response.words import USUAL, Words, words_for, words_remove, words_save
 from incidents.status.models import StatusPage
 from incidents.status.services import page_remove, page_save
 from incidents.tasks import channels_nudge
@@ -39,7 +40,7 @@ def status_pages(request: HttpRequest) -> HttpResponse:
     components = Component.objects.filter(retired_at=None).select_related("project").order_by("project__name", "order")
     planned = Maintenance.objects.filter(cancelled_at=None).select_related("project").order_by("-starts_at")[:20]
     context = {
-        "tab": "projects", "pages": pages, "components": components, "planned": planned,
+        "tab": "projects", "pages": pages, "components": components, "planned": planned, "words": words_for(None),
         "projects": Project.objects.real().order_by("name"),
     }  # fmt: skip
     return render(request, "incidents/status_pages.html", context)
@@ -118,7 +119,7 @@ def _page_remove(request: HttpRequest, pk: str) -> Asked:
 def _component(request: HttpRequest, pk: str) -> Asked:
     """`pk` is a project's slug for a new one, a number for one that is there."""
     row = get_object_or_404(Component.objects.select_related("project"), pk=int(pk)) if pk.isdecimal() else None
-    project = row.project if row else get_object_or_404(Project, slug=pk)
+    project = row.project if row else _project(request, pk)
     initial = {"name": row.name, "says": row.says, "order": row.order, "baseline": row.baseline} if row else {}
     form = ComponentForm(request.POST or None, initial=initial)
     title = f"Change {row.name}" if row else f"Add a component to {project.name}"
@@ -145,7 +146,7 @@ def _component_retire(request: HttpRequest, pk: str) -> Asked:
 
 
 def _planned(request: HttpRequest, pk: str) -> Asked:
-    project = get_object_or_404(Project, slug=pk)
+    project = _project(request, pk)
     form = MaintenanceForm(project, request.POST or None)
     question = _ask(request, f"Plan work on {project.name}", "Announce it", PAGES, form=form, icon="clock")
 
@@ -167,6 +168,36 @@ def _planned_cancel(request: HttpRequest, pk: str) -> Asked:
     def do() -> Done:
         maintenance_cancel(row, request.user)
         return Done("It is cancelled.", PAGES)
+
+    return row.project, question, do
+
+
+def _words(request: HttpRequest, pk: str) -> Asked:
+    """`pk` is a number for a team's own, a state for ours, which are not changed but replaced."""
+    row = get_object_or_404(UpdateTemplate, pk=int(pk)) if pk.isdecimal() else None
+    ours = next((words for words in USUAL if words.key == pk), None)
+    if pk and row is None and ours is None:
+        raise Http404("There are no such words.")
+    known: UpdateTemplate | Words | None = row or ours
+    initial = {"name": known.name, "state": known.state, "text": known.text, "project": known.project} if known else {}
+    form = WordsForm(request.POST or None, initial=initial)
+    question = _ask(request, f"Change “{known.name}”" if known else "Add usual words", "Save", PAGES, form=form)
+
+    def do() -> Done:
+        data = form.cleaned_data
+        words_save(data["name"], data["state"], data["text"], project=data["project"], row=row, actor=request.user)
+        return Done("The words are saved.", PAGES)
+
+    return row.project if row else None, question, do
+
+
+def _words_remove(request: HttpRequest, pk: str) -> Asked:
+    row = get_object_or_404(UpdateTemplate.objects.select_related("project"), pk=int(pk) if pk.isdecimal() else 0)
+    question = _ask(request, f"Remove “{row.name}”?", "Remove it", PAGES, cautious=True)
+
+    def do() -> Done:
+        words_remove(row, request.user)
+        return Done("The words are removed.", PAGES)
 
     return row.project, question, do
 
@@ -227,12 +258,17 @@ def _channel_of(pk: str) -> Channel:
     return get_object_or_404(rows, pk=int(pk) if pk.isdecimal() else 0)
 
 
+def _project(request: HttpRequest, slug: str) -> Project:
+    """Of something new: named by the address, or chosen before."""
+    return get_object_or_404(Project.objects.real(), slug=slug or request.GET.get("project", ""))
+
+
 def _ask(request: HttpRequest, title: str, verb: str, back: str, **more: Any) -> Question:
     return Question(title, verb, asking.back_to(request, back), tab="projects", **more)
 
 
 _WHAT: dict[str, Callable[[HttpRequest, str], Asked]] = {
     "page": _page, "page-remove": _page_remove, "component": _component, "component-retire": _component_retire,
-    "planned": _planned, "planned-cancel": _planned_cancel, "channel": _channel, "channel-pause": _channel_pause,
-    "channel-remove": _channel_remove,
+    "words": _words, "words-remove": _words_remove, "planned": _planned, "planned-cancel": _planned_cancel,
+    "channel": _channel, "channel-pause": _channel_pause, "channel-remove": _channel_remove,
 }  # fmt: skip
