@@ -27,6 +27,7 @@ from releases.models import (
     Release,
     Run,
     Settlement,
+    Shown,
     Step,
     Target,
     Verdict,
@@ -195,6 +196,12 @@ class ApprovalAdmin(Looking):
     list_display = ("run", "person", "says", "at", "withdrawn_at", "carried_from")
     list_filter = ("says",)
     list_select_related = ("run", "person", "carried_from__person")
+
+
+@register(Shown, site=site)
+class ShownAdmin(Looking):
+    list_display = ("run", "approval", "at")
+    list_select_related = ("run", "approval__person")
 
 
 @register(ApprovalMail, site=site)

@@ -12,6 +12,7 @@ from .deploys.models import (
     Pipeline,
     PipelineDraft,
     Run,
+    Shown,
     Step,
 )
 from .hotfixes.models import Debt, Hotfix, Review, Untracked
@@ -23,6 +24,6 @@ from .projects.models import Credential, FetchRun, Project, ProjectAccess, Ref, 
 __all__ = [
     "Approval", "ApprovalMail", "BadRelease", "Credential", "Debt", "DeploySecret", "Environment", "Event", "FetchRun",
     "Fix", "FollowUp", "Freeze", "Hotfix", "LogChunk", "Operation", "Pipeline", "PipelineDraft", "Project",
-    "ProjectAccess", "Ref", "Release", "Review", "Run", "Settlement", "SigningKey", "Step", "Target", "Untracked",
-    "Verdict",
+    "ProjectAccess", "Ref", "Release", "Review", "Run", "Settlement", "Shown", "SigningKey", "Step", "Target",
+    "Untracked", "Verdict",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from releases.operations.services import storable
 
+from .deciding import shown_keep_at_end
 from .digests import DigestDiffers, taken_over
 from .errors import DeployRefused
 from .following import follow, tell
@@ -129,6 +130,7 @@ def run_cancel(run: Run, actor: Any = None) -> Run:
         fresh = _again(run)
         if changed:
             tell(fresh, "run.cancelled", fresh.error_text, actor=actor, old=run.state)
+            shown_keep_at_end(fresh.pk)
             follow(fresh)
     if not changed:
         raise _refused(fresh, "taken back", "Only what waits can be taken back")

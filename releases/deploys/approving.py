@@ -19,6 +19,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from .binding import RELATED, binding_of, changed, changed_of, same_binding
+from .deciding import picture_of, shown_keep, shown_keep_at_end
 from .errors import DeployRefused
 from .following import follow, tell
 from .models import Approval, BadRelease, FollowUp, Run
@@ -52,7 +53,7 @@ def _say(run: Run, person: Any, says: str, comment: str, binding: Mapping[str, A
     refusal = approving_refused(run, person)
     if refusal is not None:
         raise refusal
-    now = timezone.now()
+    now, picture = timezone.now(), picture_of(run)  # before the row is held: git may take a moment
     try:
         with transaction.atomic():
             row = run_hold(run.pk)
@@ -61,6 +62,7 @@ def _say(run: Run, person: Any, says: str, comment: str, binding: Mapping[str, A
             voice = Approval.objects.create(
                 run=row, person=person, says=says, comment=comment.strip()[:LONGEST], binding=binding_of(row), at=now
             )
+            shown_keep(row, picture, voice)
             yes = says == Approval.Says.APPROVE
             _tell(row, "approval.given" if yes else "approval.rejected", voice.comment, actor=person)
             if yes:
@@ -100,6 +102,7 @@ def break_glass(run: Run, person: Any, why: str, now: datetime | None = None) ->
         raise refusal
     if len(why) < 10:
         raise DeployRefused("comment", "Write what makes this an emergency, in a sentence: it is read afterwards.")
+    picture = picture_of(run)
     with transaction.atomic():
         row = run_hold(run.pk)
         if row.state not in WAITING:
@@ -114,6 +117,7 @@ def break_glass(run: Run, person: Any, why: str, now: datetime | None = None) ->
             queued_at=row.queued_at or now, nudged_at=None,
         )  # fmt: skip
         FollowUp.objects.create(run=row, opened_at=now)
+        shown_keep(row, picture)
         _tell(row, "run.glass-broken", why, actor=person)
     return row
 
@@ -269,6 +273,7 @@ def _end(row: Run, state: str, code: str, sentence: str, now: datetime) -> None:
     _write(row, state=state, error_code=code, error_text=sentence, finished_at=now)
     kinds = {Run.State.REJECTED: "run.rejected", Run.State.VOID: "run.void", Run.State.EXPIRED: "run.expired"}
     _tell(row, kinds[Run.State(state)], sentence, by="sweep")
+    shown_keep_at_end(row.pk)
 
 
 def _tell(row: Run, kind: str, why: str, *, actor: Any = None, by: str = "dashboard") -> None:

@@ -76,6 +76,8 @@ class Delta:
     oldest: datetime | None = None
     """When the first of the commits was written."""
     problem: str = ""
+    left_out: int = 0
+    """Files that differ and are not among `files`."""
 
     @property
     def known(self) -> bool:
@@ -95,10 +97,10 @@ class Delta:
         return f"{self.base.name}.." if self.base.commit else ""
 
 
-def delta_of(run: Run) -> Delta:
-    """Everything that this run changes in its environment."""
+def delta_of(run: Run, *, as_waiting: bool = False) -> Delta:
+    """Everything that this run changes in its environment. `as_waiting`: of one that ended, as if it still waited."""
     with reading(run.project, SECONDS) as history:
-        base = base_of(run, history)
+        base = _now(run, run.environment, history, Known([run])) if as_waiting else base_of(run, history)
         return _measured(run, base, history)
 
 
@@ -173,16 +175,16 @@ class Known:
 def base_of(run: Run, history: History, known: Known | None = None) -> Base:
     """What the run is compared with: what runs there now or, of one that has begun, what ran there before it."""
     place = run.environment
-    if place is None:
-        return _before(run, "It is compared with the release before it")
-    if run.started_at is not None or run.is_over:
+    if place is not None and (run.started_at is not None or run.is_over):
         if run.replaces is not None:
             return _of_run(run.replaces, "run", f"It replaced {run.replaces.tag}.")
         return _before(run, f"Nothing was known to run in {place.name} before it")
     return _now(run, place, history, known or Known([run]))
 
 
-def _now(run: Run, place: Environment, history: History, known: Known) -> Base:
+def _now(run: Run, place: Environment | None, history: History, known: Known) -> Base:
+    if place is None:
+        return _before(run, "It is compared with the release before it")
     last = place.live
     if place.seen and place.probe:
         if last is not None and names(place.seen, last):
@@ -236,4 +238,4 @@ def summary(delta: Delta) -> str:
     if not delta.known:
         return delta.problem
     lines = f"+{delta.added:,} −{delta.removed:,}" if delta.counted else "lines not counted"
-    return f"{count(delta.ahead, 'commit')}, {count(len(delta.files), 'file')}, {lines}"
+    return f"{count(delta.ahead, 'commit')}, {count(len(delta.files) + delta.left_out, 'file')}, {lines}"

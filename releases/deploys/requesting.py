@@ -15,6 +15,7 @@ from releases.projects.models import Project, Release
 
 from .approving import approvals_open
 from .bad_releases import release_mark_bad
+from .deciding import shown_keep_at_end
 from .errors import DeployRefused
 from .following import follow, tell
 from .lanes import Lane, lane_of
@@ -144,6 +145,7 @@ def void(run: Run, why: str) -> bool:
             return False
         old, run.state, run.error_text = run.state, State.VOID, why
         tell(run, "run.void", why, by="git", old=old)
+        shown_keep_at_end(run.pk)
         follow(run)
     return True
 

@@ -10,14 +10,15 @@ from django.utils import timezone
 
 from releases.deploy_forms import DecisionForm
 from releases.deploys import selectors
-from releases.deploys.aftermath import Owed, Proof, RollbackPlan, owes_after, proofs_of, rollback_plan, staged
+from releases.deploys.aftermath import Owed, Proof, proofs_of, staged
 from releases.deploys.binding import binding_key, binding_of, changed
-from releases.deploys.delta import Delta, delta_of
+from releases.deploys.deciding import Picture, picture_of, shown_last
+from releases.deploys.delta import Delta
 from releases.deploys.gates import Hold, waits_for
 from releases.deploys.makers import makers_of
-from releases.deploys.models import Run, Step
+from releases.deploys.models import Run, Shown, Step
 from releases.deploys.persons import may_approve, may_break
-from releases.deploys.risks import Risk, risks_of, touched
+from releases.deploys.risks import Risk, touched
 from releases.deploys.spec import StepKind
 from releases.deploys.voices import Quorum, quorum
 from releases.hotfixes.models import Hotfix
@@ -156,8 +157,34 @@ class ApprovalPage:
     # ---- the change ----
 
     @cached_property
+    def shown_then(self) -> Shown | None:
+        """What was kept when people decided; of a run that still waits, what there is to see now counts."""
+        return None if self.run.state in ("asked", "queued") else shown_last(self.run)
+
+    @property
+    def then_says(self) -> str:
+        """Whose eyes saw it so, and when; empty for a page that shows what is so now."""
+        found = self.shown_then
+        if found is None:
+            return ""
+        voice = found.approval
+        said = "approved it" if voice is not None and voice.says == "approve" else "said no"
+        who = f"when {name_of(voice.person)} {said}" if voice is not None else "when it was decided, or ended"
+        return f"This is what was to be seen {who}, {words.clock(found.at)}."
+
+    @cached_property
+    def picture(self) -> Picture:
+        """Change, risks, plan and debts: as kept, else as they are now."""
+        kept = self.shown_then
+        return Picture.from_data(kept.data) if kept is not None else picture_of(self.run)
+
+    @property
     def delta(self) -> Delta:
-        return delta_of(self.run)
+        return self.picture.delta
+
+    @property
+    def file_count(self) -> int:
+        return len(self.delta.files) + self.delta.left_out
 
     @cached_property
     def kinds(self) -> dict[str, tuple[str, ...]]:
@@ -185,7 +212,7 @@ class ApprovalPage:
 
     @cached_property
     def risks(self) -> list[ShownRisk]:
-        rows = [ShownRisk(risk) for risk in risks_of(self.run, self.delta)]
+        rows = [ShownRisk(risk) for risk in self.picture.risks]
         return sorted(rows, key=lambda shown: ("bad", "look", "ok").index(shown.row.tone))
 
     @property
@@ -214,7 +241,7 @@ class ApprovalPage:
 
     @property
     def files_left_out(self) -> int:
-        return max(0, len(self.delta.files) - len(self.files))
+        return max(0, len(self.delta.files) + self.delta.left_out - len(self.files))
 
     @property
     def full_url(self) -> str:
@@ -239,8 +266,7 @@ class ApprovalPage:
     @cached_property
     def plan(self) -> list[tuple[str, str]]:
         """How it is taken back: a word and the rest of each sentence."""
-        found: RollbackPlan | None = rollback_plan(self.run, self.delta)
-        return [_head(words.visible(said)) for said in found.says] if found else []
+        return [_head(words.visible(said)) for said in self.picture.plan]
 
     @property
     def names(self) -> list[str]:
@@ -250,7 +276,7 @@ class ApprovalPage:
     @cached_property
     def owed(self) -> list[tuple[Owed, tuple[str]]]:
         """What will be owed, and the names in each sentence."""
-        return [(row, (row.branch,)) for row in owes_after(self.run)]
+        return [(row, (row.branch,)) for row in self.picture.owed]
 
     # ---- the decision ----
 

@@ -12,8 +12,9 @@ from django.test import Client
 from django.utils import timezone
 
 from hotfixdash.accounts.models import User
-from releases.deploys.approving import approve
+from releases.deploys.approving import approve, runs_expire
 from releases.deploys.binding import binding_key, binding_of
+from releases.deploys.deciding import Picture
 from releases.deploys.gates import environment_lock
 from releases.deploys.models import Approval, Environment, FollowUp, Freeze, Run
 from releases.projects.models import Release
@@ -287,3 +288,57 @@ def test_until_when_a_freeze_or_a_lock_holds_it_is_said(shop: Shop) -> None:
     assert "production is locked by the operator until somebody unlocks it: Moving house." in main_words(
         person.get(url(run))
     )
+
+
+def moved_on(shop: Shop) -> None:
+    """Something else runs in production by now."""
+    shop.repo.commit({"other.py": "other\n"}, "Something else", author="jonas")
+    shop.repo.tag("v1.0.2", message="Version 1.0.2")
+    shop.runs("v1.0.2")
+
+
+def test_what_was_shown_at_the_decision_stays_on_the_page(shop: Shop) -> None:
+    run, client = shop.request(), as_(shop.person(username="nora"))
+    before = main_words(client.get(url(run)))
+    client.post(url(run), form(run, "reject", "Not on a Friday."))
+    moved_on(shop)
+    words = main_words(client.get(url(run)))
+    assert "This is what was to be seen when nora said no," in words
+    for part in (
+        "v1.0.0..v1.0.1",
+        "Commits 1",
+        "Files 1",
+        "Lines +1 −1",
+        "[HOTFIX] TICKET-7: Mend it",
+        "brings v1.0.0 back",
+    ):
+        assert part in before, part
+        assert part in words, part
+    assert "v1.0.2" not in words
+    (kept,) = run.shown.all()
+    picture = Picture.from_data(kept.data)
+    assert picture.as_data() == kept.data
+    assert picture.delta.base.commit == shop.repo.sha("v1.0.0^{commit}")
+    assert picture.risks
+
+
+def test_what_ended_without_a_decision_keeps_what_there_was_to_decide(
+    shop: Shop, django_capture_on_commit_callbacks: Any
+) -> None:
+    run, client = shop.request(), as_(shop.person())
+    with django_capture_on_commit_callbacks(execute=True):
+        runs_expire(timezone.now() + timedelta(days=2))
+    moved_on(shop)
+    words = main_words(client.get(url(run)))
+    assert "This is what was to be seen when it was decided, or ended," in words
+    assert "v1.0.0..v1.0.1" in words
+    assert "v1.0.0 was brought there last" in words
+
+
+def test_while_it_waits_the_page_shows_what_is_so_now(shop: Shop) -> None:
+    run, client = shop.request(), as_(shop.person())
+    client.post(url(run), form(run))
+    moved_on(shop)
+    words = main_words(client.get(url(run)))
+    assert "This is what was to be seen" not in words
+    assert "v1.0.2..v1.0.1" in words
