@@ -41,7 +41,7 @@ def graph_of(
     production = _production(policy, verdicts)
     tagged = _tagged(hotfix, release)
     shipped = _shipped(release, verdicts)
-    says = _production_words(hotfix) if shipped else ""
+    live, says = _production_words(hotfix) if shipped else (False, "")
     if tagged:
         shipped = _brought(hotfix, production, tagged, repo)
         tagged = "" if shipped == tagged else tagged  # Fast-forwarded: its commit is production's own.
@@ -57,7 +57,7 @@ def graph_of(
         left_out=len(told) - len(shown),
         shipped=Dot(shipped[:_SHORT], "" if tagged else hotfix.tag) if shipped else None,
         tagged=Dot(tagged[:_SHORT], hotfix.tag) if tagged else None,
-        shipped_says=says,
+        shipped_says=says if shipped or live else "",
         cut=bool(hotfix.branch or told),
         targets=tuple(_lane(target, verdicts, repo, hotfix) for target in targets[:TARGETS]),
     )
@@ -89,14 +89,14 @@ def _shipped(release: Release | None, verdicts: Sequence[Verdict]) -> str:
     return release.commit if release else verdicts[0].fix.key if verdicts else ""
 
 
-def _production_words(hotfix: Hotfix) -> str:
-    """What the ticket's own step says of production; nothing else may be said beside it."""
+def _production_words(hotfix: Hotfix) -> tuple[bool, str]:
+    """Whether it is in production, as the ticket's own step has it, and in words; nothing else is said beside it."""
     found = next((stage for stage in stages_of(hotfix.stages) if stage.key is StageKey.PRODUCTION), None)
     if found is None:
-        return ""
+        return False, ""
     if found.state is not StageState.DONE:
-        return "not in production yet" if found.state is not StageState.FAILED else "not in production"
-    return f"in production since {words.clock(steps.moment_of(found.at))}" if found.at else "in production"
+        return False, "not in production" if found.state is StageState.FAILED else "not in production yet"
+    return True, f"in production since {words.clock(steps.moment_of(found.at))}" if found.at else "in production"
 
 
 def _between(repo: History, base: str, shipped: str) -> tuple[Dot, ...]:

@@ -74,6 +74,21 @@ def test_where_tags_are_production_nothing_leads_back_to_a_line(tmp_path: Path) 
     assert "It is in production by its tag." in graph.describes
 
 
+def test_a_tag_that_is_not_on_the_line_yet_is_production_nowhere(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path)
+    scene.opened()
+    scene.repo.branch(BRANCH, "v1.0.1")
+    scene.fix()
+    scene.repo.tag("v1.0.2", BRANCH, message="1.0.2")
+    look(scene.project)
+    response = scene.as_(scene.engineer).get(scene.url())
+    graph = response.context["page"].graph
+    assert not graph.by_tag
+    assert graph.shipped is None
+    assert "It is not in main yet." in graph.describes
+    assert "in production since" not in main_words(response)
+
+
 def test_the_tag_is_drawn_below_its_commit() -> None:
     graph = Graph(
         "TICKET-7", "main", BRANCH, Dot("abc1234", "v1.2.2"), commits=(Dot("bcd2345", "fix"),),
