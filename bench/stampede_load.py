@@ -1,13 +1,15 @@
 """The stampede's load: watchers as browsers behave, and a hammer that asks as fast as it can. Loopback only.
 
-A watcher visits the page (with what the page links to), then asks again every `every` seconds or so with the tag of the
-copy that it has, by the connection that it has as long as the server keeps it. `python bench/stampede_load.py` reads
-its orders as a line of JSON, tells `ready`, runs until its time is up or its input ends, and writes what it saw.
+A watcher visits the page (those of the burst with what the page links to; the others were there before, and have that
+for good), then asks again every `every` seconds or so with the tag of the copy that it has, by the connection that it
+has as long as the server keeps it. `python bench/stampede_load.py` reads its orders as a line of JSON, tells `ready`,
+runs until its time is up or its input ends, and writes what it saw.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import json
 import random
@@ -49,8 +51,8 @@ class Seen:
 class Watcher(asyncio.Protocol):
     """One open page."""
 
-    def __init__(self, port: int, path: str, every: float, jitter: float, seen: Seen) -> None:
-        self.port, self.path, self.every, self.jitter, self.seen = port, path, every, jitter, seen
+    def __init__(self, port: int, path: str, every: float, jitter: float, seen: Seen, *, parts: bool) -> None:
+        self.port, self.path, self.every, self.jitter, self.seen, self.parts = port, path, every, jitter, seen, parts
         self.transport: asyncio.Transport | None = None
         self.tag = b""
         self.newest = -1
@@ -166,7 +168,7 @@ class Watcher(asyncio.Protocol):
         for number in range(self.newest + 1, newest + 1) if kind == POLL else ():
             self.seen.first.setdefault(number, []).append(now)
         self.newest = max(self.newest, newest)
-        if kind == PAGE:
+        if kind == PAGE and self.parts:
             self._asks += [(link, PART) for link in self.seen.links]
 
     def _failed(self, why: str) -> None:
@@ -193,15 +195,15 @@ async def watch(orders: dict[str, Any], seen: Seen) -> None:
             later = due + watcher.every + dice.uniform(-watcher.jitter, watcher.jitter)
             loop.call_at(later, follow, watcher, later)
 
-    def arrive(spread: float) -> None:
-        watcher = Watcher(orders["port"], orders["path"], orders["every"], orders["jitter"], seen)
+    def arrive(spread: float, *, parts: bool) -> None:
+        watcher = Watcher(orders["port"], orders["path"], orders["every"], orders["jitter"], seen, parts=parts)
         due = loop.time() + dice.uniform(0, spread)
         again = due + watcher.every + dice.uniform(-watcher.jitter, watcher.jitter)
         loop.call_at(due, watcher.visit, due)
         loop.call_at(again, follow, watcher, again)
 
     for _ in range(orders["watchers"]):
-        arrive(orders["every"])
+        arrive(orders["every"], parts=False)
     print("ready", flush=True)
     reader = loop.run_in_executor(None, sys.stdin.readline)
     while loop.time() < over:
@@ -214,7 +216,7 @@ async def watch(orders: dict[str, Any], seen: Seen) -> None:
         if line.startswith("end"):
             return
         for _ in range(int(line.split()[1])):
-            arrive(float(line.split()[2]))
+            arrive(float(line.split()[2]), parts=True)
         reader = loop.run_in_executor(None, sys.stdin.readline)
 
 
@@ -259,6 +261,7 @@ def main() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     seen = Seen()
+    gc.disable()
     began = time.monotonic()
     loop = asyncio.new_event_loop()
     loop.run_until_complete(watch(orders, seen))
