@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from releases.projects.models import Project
 
 from .copying import repository_folder
-from .models import Drill, DrillPlan
+from .models import Drill
 from .scoring import COMPARED
 
 
@@ -27,7 +27,8 @@ class Due:
     every_days: int
     """0: none is ever due."""
     last: datetime | None = None
-    running: Drill | None = None
+    running: int | None = None
+    """The key of the drill that is under way."""
 
     @property
     def next_at(self) -> datetime | None:
@@ -42,17 +43,21 @@ class Due:
 
 
 def dues(projects: Sequence[Project]) -> list[Due]:
-    """One for each project, in the same order. Three queries."""
-    ended = Drill.objects.filter(project__in=projects, state=Drill.State.ENDED)
-    last = dict(ended.order_by().values_list("project_id").annotate(last=Max("ended_at")))
-    plans = dict(DrillPlan.objects.filter(project__in=projects).values_list("project_id", "every_days"))
-    states = (Drill.State.PREPARING, Drill.State.RUNNING)
-    running = {row.project_id: row for row in Drill.objects.filter(project__in=projects, state__in=states)}
-    every = settings.DRILL_EVERY_DAYS
-    return [
-        Due(project, plans.get(project.pk, every), last.get(project.pk), running.get(project.pk))
-        for project in projects
-    ]
+    """One for each project, in the same order. One query."""
+    ended = Q(drills__state=Drill.State.ENDED)
+    open_ones = Q(drills__state__in=(Drill.State.PREPARING, Drill.State.RUNNING))
+    rows = Project.objects.filter(pk__in=[project.pk for project in projects]).order_by().annotate(
+        last=Max("drills__ended_at", filter=ended), drilling=Max("drills__pk", filter=open_ones)
+    )  # fmt: skip
+    known = {
+        pk: (every, last, running)
+        for pk, every, last, running in rows.values_list("pk", "drill_plan__every_days", "last", "drilling")
+    }
+    found = []
+    for project in projects:
+        every, last, running = known.get(project.pk, (None, None, None))
+        found.append(Due(project, settings.DRILL_EVERY_DAYS if every is None else every, last, running))
+    return found
 
 
 def drills_of(project: Project) -> list[Drill]:

@@ -18,6 +18,6 @@ def on_overview_side(pks: Sequence[int], project: Project | None) -> str:
         return ""
     due = dues([project])[0]
     context = {
-        "due": due, "url": links.drills(project.slug), "running_url": links.drill(due.running.pk) if due.running else ""
+        "due": due, "url": links.drills(project.slug), "running_url": links.drill(due.running) if due.running else ""
     }  # fmt: skip
     return str(render_to_string("incidents/_drill_strip.html", context))

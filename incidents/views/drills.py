@@ -35,7 +35,7 @@ def drills_all(request: HttpRequest) -> HttpResponse:
     """Every project that this person may see: when it was drilled last, and when the next drill is due."""
     topics = live_part.stamped(live.OVERVIEW)
     rows = dues(list(Project.objects.seen_by(request.user).order_by("name")))
-    running = {row.project.pk: links.drill(row.running.pk) for row in rows if row.running}
+    running = {row.project.pk: links.drill(row.running) for row in rows if row.running}
     rows.sort(
         key=lambda row: (row.running is None, not row.overdue, row.next_at is None, row.next_at or row.project.name)
     )
@@ -60,7 +60,7 @@ def drills(request: HttpRequest, slug: str) -> HttpResponse:
         "tab": "drills", "project": project, "live": topics, "due": due, "url": links.drills(slug),
         "rows": [drill_row(row) for row in found], "offers": offers(project), "start_url": links.start(slug),
         "interval_url": links.interval(slug), "may_start": may(request, Act.RELEASE),
-        "running_url": links.drill(due.running.pk) if due.running else "",
+        "running_url": links.drill(due.running) if due.running else "",
     }  # fmt: skip
     return _shown(request, "drills", context)
 

@@ -318,9 +318,9 @@ def test_a_project_has_its_own_interval(real: Real, lead: Any) -> None:
         interval_set(real.project, 5000)
 
 
-def test_dues_take_three_queries(django_assert_num_queries: Any, lead: Any) -> None:
+def test_dues_take_one_query(django_assert_num_queries: Any, lead: Any) -> None:
     projects = [make_project(f"p{number}") for number in range(5)]
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(1):
         dues(projects)
 
 

@@ -84,7 +84,7 @@ def test_one_project_s_overview_is_constant_too(client: Client, django_assert_ma
     client.force_login(_person(True))
     client.get("/projects/service-000/")
     cache.clear()
-    with django_assert_max_num_queries(27):
+    with django_assert_max_num_queries(28):
         client.get("/projects/service-000/")
 
 
