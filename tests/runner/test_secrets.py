@@ -42,7 +42,7 @@ def test_no_command_line_holds_a_secret_while_it_is_used(tmp_path):
             if b"guardian.main" in line:
                 guardians.append(environment)
 
-    command = 'test "$TOKEN" = ' + "$(printf %s hunter2- very-secret-9f3a) && sleep 1 && echo right"
+    command = 'test "$TOKEN" = ' + "$(printf %s hunter2- very-secret-9f3a) && sleep 4 && echo right"
     job = make_job(command, tmp_path, secrets={"TOKEN": SECRET})
     said: list[bytes] = []
     ended = execute(job, lambda data: (said.append(data), look(data))[0], never)
