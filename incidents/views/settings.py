@@ -40,7 +40,7 @@ def status_pages(request: HttpRequest) -> HttpResponse:
     components = Component.objects.filter(retired_at=None).select_related("project").order_by("project__name", "order")
     planned = Maintenance.objects.filter(cancelled_at=None).select_related("project").order_by("-starts_at")[:20]
     context = {
-        "tab": "projects", "pages": pages, "components": components, "planned": planned, "words": words_for(None),
+        "tab": "incidents", "pages": pages, "components": components, "planned": planned, "words": words_for(None),
         "projects": Project.objects.real().order_by("name"),
     }  # fmt: skip
     return render(request, "incidents/status_pages.html", context)
@@ -53,7 +53,7 @@ def announcements(request: HttpRequest) -> HttpResponse:
     channels = [(row, shown_target(row)) for row in Channel.objects.select_related("page")]
     waiting = Message.objects.exclude(state=Message.State.SENT).select_related("channel").order_by("-pk")[:SHOWN]
     sent = Message.objects.filter(state=Message.State.SENT).select_related("channel").order_by("-pk")[:SHOWN]
-    context = {"tab": "projects", "channels": channels, "waiting": waiting, "sent": sent}
+    context = {"tab": "incidents", "channels": channels, "waiting": waiting, "sent": sent}
     return render(request, "incidents/announcements.html", context)
 
 
@@ -264,7 +264,7 @@ def _project(request: HttpRequest, slug: str) -> Project:
 
 
 def _ask(request: HttpRequest, title: str, verb: str, back: str, **more: Any) -> Question:
-    return Question(title, verb, asking.back_to(request, back), tab="projects", **more)
+    return Question(title, verb, asking.back_to(request, back), tab="incidents", **more)
 
 
 _WHAT: dict[str, Callable[[HttpRequest, str], Asked]] = {
