@@ -19,6 +19,7 @@ from incidents.postmortems.writing import section_write
 from releases import live
 from releases.deploys.environment_services import environment_save
 from releases.deploys.models import Environment
+from releases.hotfixes.models import Hotfix
 from releases.ledger.services import event_write
 from releases.policies.models import Fix
 from releases.policies.typed import typed
@@ -94,7 +95,7 @@ def drill_end(drill: Drill, notes: str = "", actor: Any = None) -> PostMortem | 
         _tell(
             standing, "drill.ended", actor, new=f"{done}/{total}", why=f"A drill ended: {done} of {total} steps done."
         )
-        postmortem = _postmortem(standing, actor)
+        postmortem = _postmortem(standing, seen.hotfix, actor)
         _calm(standing)
     drill.refresh_from_db()
     drill_publish(drill)
@@ -152,7 +153,7 @@ def _calm(drill: Drill) -> None:
             environment_save(place, probe_every=SELDOM)
 
 
-def _postmortem(drill: Drill, actor: Any) -> PostMortem | None:
+def _postmortem(drill: Drill, hotfix: Hotfix | None, actor: Any) -> PostMortem | None:
     """A draft in the real project, so that what was learned stays when the copy goes."""
     incident = drill.incidents.order_by("number").first()
     owner = owner_for(drill.project, drill.started_by, actor)
@@ -160,7 +161,7 @@ def _postmortem(drill: Drill, actor: Any) -> PostMortem | None:
         return None
     made = postmortem_open(
         drill.project, f"Drill: {drill.subject}", severity=incident.severity if incident else 2, owner=owner,
-        incident=incident, drill=drill, since=drill.ended_at, actor=actor,
+        incident=incident, hotfix=hotfix, drill=drill, since=drill.ended_at, actor=actor,
     )  # fmt: skip
     score = drill.score
     section_write(made, "summary", _summary(drill, score), 0, owner)
