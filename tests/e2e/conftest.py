@@ -83,6 +83,13 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def shipping_dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """For stories that leave releases and incidents behind in the demo, of which others tell otherwise."""
+    with served(tmp_path_factory.mktemp("shipping")) as running:
+        yield running
+
+
 @contextmanager
 def served(folder: Path) -> Iterator[Dashboard]:
     """`manage.py serve` with its data below this folder, until the block ends."""
@@ -143,6 +150,13 @@ class Visit:
         sign_in(page, who)
         if path != "/":
             page.goto(path)
+        return page
+
+    def stranger(self, path: str) -> Page:
+        """A page for somebody without an account."""
+        page = self._open_page(self._dashboard.url)
+        page.set_default_timeout(30_000)
+        page.goto(path)
         return page
 
     def expect(self, *parts: str) -> None:

@@ -7,13 +7,13 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import Dashboard, Visit, served
+from .conftest import Dashboard, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker]
 PROJECT, BEFORE, TAG = "checkout-api", "v1.2.3", "v1.2.4"
@@ -52,10 +52,8 @@ def health(url: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    """One of its own: the story leaves a release behind in the demo, of which others tell otherwise."""
-    with served(tmp_path_factory.mktemp("shipping")) as running:
-        yield running
+def dashboard(shipping_dashboard: Dashboard) -> Dashboard:
+    return shipping_dashboard
 
 
 @pytest.fixture
