@@ -167,7 +167,8 @@ def _read(copy: Project, fetch: CarryOut) -> None:
         copy.refresh_from_db()
         if copy.judged_at is not None:
             return
-        if copy.failures:
+        # A worker that died over it counts as a failure too, but says nothing of the copy: it is tried again.
+        if copy.error_code:
             raise DrillError("", f"The copy could not be read. {copy.error_text}", "unread")
         if time.monotonic() > until:
             raise DrillError("", "The copy could not be read in time. Try again when the machine is calmer.", "slow")

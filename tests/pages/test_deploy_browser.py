@@ -123,7 +123,7 @@ def test_an_address_leads_to_its_line(open_page: Pages, site: Site, manager: Use
     page.goto(url(running, "#L700"))
     expect(page.locator("#L700")).to_be_in_viewport()
     expect(page.locator("#L700")).to_have_class("is-at")
-    page.get_by_role("searchbox", name="Words, or a line's number").fill("line 2345")
+    page.get_by_role("searchbox", name="Words, or :404 for a line").fill("line 2345")
     page.keyboard.press("Enter")
     page.get_by_role("link", name="Line 2345", exact=True).click()
     expect(page.locator("#L2345 .m")).to_have_text("line 2345")

@@ -76,7 +76,10 @@ def test_a_daemon_that_forks_away_is_found_and_ended(tmp_path, how):
     began = time.monotonic()
     ended, _ = carry_out(f"{sys.executable} -I -S fork.py {mark} {how}; echo over", tmp_path)
     assert ended.good
-    assert ended.notes == ("A process that it left running was ended.",)
+    # The one in between may still be on its way out when it is counted.
+    assert ended.notes in (
+        ("A process that it left running was ended.",), ("2 processes that it left running were ended.",)
+    )  # fmt: skip
     assert time.monotonic() - began < 10
     assert not pids_with(f"sleep {mark}")
     assert not children()
