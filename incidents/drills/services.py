@@ -82,7 +82,7 @@ def drill_end(drill: Drill, notes: str = "", actor: Any = None) -> PostMortem | 
     said = typed(notes, "notes", "What you noticed", LONGEST_NOTES, lines=True, required=False, error=DrillError)
     now = timezone.now()
     with transaction.atomic():
-        standing = Drill.objects.select_for_update().select_related("project", "copy").get(pk=drill.pk)
+        standing = Drill.objects.select_for_update(of=("self",)).select_related("project", "copy").get(pk=drill.pk)
         if standing.state != Drill.State.RUNNING:
             raise DrillError("", "This drill is not running.", "over")
         standing.notes, standing.ended_at = said, now

@@ -268,5 +268,5 @@ def test_number_of_queries_does_not_grow_with_branches_and_commits(
         event_write("fix.owed", project_id=scene.project.pk, subject=f"fix:{scene.fix.key}", key=f"k{number}")
     Fix.objects.update(commits=[{"sha": sha(number), "subject": "s"} for number in range(30)])
     for url in (scene.url(), scene.fix_url):
-        with django_assert_max_num_queries(16):
+        with django_assert_max_num_queries(17):
             reader.get(url)
