@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -78,13 +78,17 @@ def incident_declare(
         fresh.save(force_insert=True)
         _declared(fresh, hurt or {}, hotfix, text, actor)
 
-    # Drills are counted on their own: they leave no gap in the numbers that people say aloud.
-    if drill is None:
-        numbered(Incident.objects.filter(number__lt=DRILLS_FROM), make)
-    else:
-        numbered(Incident.objects.filter(number__gte=DRILLS_FROM), make, DRILLS_FROM)
+    _numbered(make, in_drill=drill is not None)
     fresh.refresh_from_db()
     return fresh
+
+
+def _numbered(make: Callable[[int], None], *, in_drill: bool) -> None:
+    """Drills are counted on their own: they leave no gap in the numbers that people say aloud."""
+    if in_drill:
+        numbered(Incident.objects.filter(number__gte=DRILLS_FROM), make, DRILLS_FROM)
+    else:
+        numbered(Incident.objects.filter(number__lt=DRILLS_FROM), make)
 
 
 def _declared(fresh: Incident, hurt: Mapping[Component, int], hotfix: Hotfix | None, text: str, actor: Any) -> None:

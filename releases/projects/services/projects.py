@@ -80,8 +80,7 @@ def project_add(
             "project.added", project_id=project.pk, actor=actor, actor_name="" if actor else "operator",
             subject=f"project:{project.slug}", new=url, why=f"{name} is tracked from {url}.",
         )  # fmt: skip
-        run = fetch_request(project, "first", actor)
-    return project, run
+        return project, fetch_request(project, "first", actor)
 
 
 def _checked_url(url: str, *, operator: bool, drill: bool = False) -> str:
