@@ -48,7 +48,7 @@ def running(command: list[str], environment: dict[str, str]) -> Iterator[subproc
         process.wait(10)
 
 
-def wait_for(url: str, seconds: float = 30.0) -> None:
+def wait_for(url: str, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:

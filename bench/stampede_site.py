@@ -8,15 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bench.pages import wait_for  # noqa: E402
 from bench.push_to_visible import free_port  # noqa: E402
 from hotfixdash.supervisor.broker import server_command, wait_until_it_answers  # noqa: E402
 from hotfixdash.supervisor.sockets import broker_socket  # noqa: E402
@@ -145,18 +143,6 @@ def processor_seconds(parent: int) -> float:
         if int(fields[1]) == parent:
             ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def wait_for(url: str, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
 
 
 def _end(process: subprocess.Popen[bytes], by: signal.Signals) -> None:
