@@ -64,9 +64,7 @@ class Shop:
 
     def __init__(self, folder: Path, url: str, place: Any, release: Any, lines: int) -> None:
         self.folder, self.url, self.place, self.release, self.lines = folder, url, place, release, lines
-        from hotfixdash.accounts.models import User
-
-        self.viewer = User.objects.get(username="manager")
+        self.people: list[Any] = []
 
     def shipped(self, viewers: int) -> dict[str, float]:
         """One deployment with so many pages open; seconds of its step, and what the pages did."""
@@ -106,7 +104,7 @@ class Shop:
 
     def _watch(self, run: Any, viewers: int) -> subprocess.Popen[bytes]:
         facts = {
-            "url": self.url, "sessions": [self._session() for _ in range(viewers)], "run": run.pk,
+            "url": self.url, "sessions": self._sessions(viewers), "run": run.pk,
             "project": run.project_id, "page": f"/projects/{run.project.slug}/deploys/{run.pk}/",
         }  # fmt: skip
         watching = subprocess.Popen(
@@ -119,18 +117,33 @@ class Shop:
         assert watching.stdout.readline() == b"open\n"
         return watching
 
-    def _session(self) -> str:
-        from importlib import import_module
+    def _sessions(self, viewers: int) -> list[str]:
+        """One for each page, of as many people; nine of ten only watch, the others may act."""
+        from django.contrib.auth.models import Group
 
-        from django.conf import settings
-        from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+        from hotfixdash.accounts.models import User
+        from releases.projects.models import ProjectAccess
 
-        store = import_module(settings.SESSION_ENGINE).SessionStore()
-        store[SESSION_KEY] = str(self.viewer.pk)
-        store[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
-        store[HASH_SESSION_KEY] = self.viewer.get_session_auth_hash()
-        store.create()
-        return f"{settings.SESSION_COOKIE_NAME}={store.session_key}"
+        for number in range(len(self.people), viewers):
+            person = User.objects.create(username=f"person-{number}")
+            person.groups.add(Group.objects.get(name="viewer" if number % 10 else "release-manager"))
+            ProjectAccess.objects.create(project=self.place.project, user=person)
+            self.people.append(person)
+        return [session_for(person) for person in self.people[:viewers]]
+
+
+def session_for(person: Any) -> str:
+    from importlib import import_module
+
+    from django.conf import settings
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+
+    store = import_module(settings.SESSION_ENGINE).SessionStore()
+    store[SESSION_KEY] = str(person.pk)
+    store[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
+    store[HASH_SESSION_KEY] = person.get_session_auth_hash()
+    store.create()
+    return f"{settings.SESSION_COOKIE_NAME}={store.session_key}"
 
 
 def command_line(pid: int) -> bytes:

@@ -8,13 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 5.0
 """After a failure nobody asks again for this long, so that a hanging broker costs one wait and not one per page."""
+
+_clients: dict[str, RedisCacheClient] = {}
+"""By servers and options."""
+_away_until: dict[str, float] = {}
 
 
 class ForgivingRedisCache(RedisCache):
@@ -25,15 +29,23 @@ class ForgivingRedisCache(RedisCache):
         options.setdefault("socket_connect_timeout", 1)
         options.setdefault("socket_timeout", 2)
         super().__init__(server, params)
-        self._away_until = 0.0
+        self._server, self._given = str(server), dict(options)
+        self._place = f"{server} {options}"
+
+    @property
+    def _cache(self) -> RedisCacheClient:
+        # Django makes a cache for each thread, and under ASGI a thread for each request: the lines to the broker are
+        # the process's, or each request would open its own.
+        client = _clients.get(self._place)
+        return client or _clients.setdefault(self._place, RedisCacheClient([self._server], **self._given))
 
     def _try(self, call: Callable[[], Any], otherwise: Any) -> Any:
-        if time.monotonic() < self._away_until:
+        if time.monotonic() < _away_until.get(self._place, 0.0):
             return otherwise
         try:
             return call()
         except (RedisError, OSError) as problem:
-            self._away_until = time.monotonic() + PAUSE_SECONDS
+            _away_until[self._place] = time.monotonic() + PAUSE_SECONDS
             log.warning("The cache does not answer; going on without it: %s", problem)
             return otherwise
 

@@ -20,20 +20,18 @@ from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.cookies import CookieError
-from importlib import import_module
 from types import FrameType
 from typing import Any
 from urllib.parse import parse_qs
 
 import redis.asyncio
 from django.conf import settings
-from django.contrib.auth import get_user
-from django.db import close_old_connections
-from django.http import HttpRequest
 from django.http.cookie import parse_cookie
 from redis.exceptions import RedisError
 
-from releases.live import CHANNEL, OVERVIEW, RECENT_KEY, VERSION_KEY, WAITING, project_topic, run_topic
+from releases.live import CHANNEL, RECENT_KEY, VERSION_KEY
+
+from .permissions import Seen, seen_by
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -45,6 +43,8 @@ HEARTBEAT = 15.0
 """Seconds of silence after which a comment shows that the line is alive."""
 RECHECK = 30.0
 """Seconds between two looks at the session and the permissions behind a stream."""
+PACE = 0.4
+"""Seconds between two pieces of news of one topic; the first is told at once, and of many the last one counts."""
 MOST_TOPICS = 50
 MOST_CLIENTS = 12_000
 MOST_PER_SESSION = 40
@@ -60,6 +60,8 @@ class Client:
     session_key: str
     known: dict[str, int]
     """Topic → the version that this page has."""
+    may_act: bool = False
+    """Whoever looks at it may do more than look."""
     waiting: dict[str, int] = field(default_factory=dict)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -89,8 +91,12 @@ class Hub:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.closing = asyncio.Event()
+        self._told_at: dict[str, float] = {}
+        self._held: dict[str, int] = {}
+        """Topics whose next version waits until it may be told."""
         self.listeners: dict[str, set[Client]] = defaultdict(set)
         self.clients: set[Client] = set()
+        self.sessions: dict[str, set[Client]] = defaultdict(set)
         self.checks = ThreadPoolExecutor(2, thread_name_prefix="events-check")
         self.redis = redis.asyncio.Redis.from_url(
             settings.REDIS_URL, socket_connect_timeout=2, health_check_interval=15, max_connections=20
@@ -99,6 +105,7 @@ class Hub:
 
     def add(self, client: Client) -> None:
         self.clients.add(client)
+        self.sessions[client.session_key].add(client)
         for topic in client.known:
             self.listeners[topic].add(client)
         if self._pump is None:
@@ -106,13 +113,22 @@ class Hub:
 
     def remove(self, client: Client) -> None:
         self.clients.discard(client)
+        self.sessions[client.session_key].discard(client)
+        if not self.sessions[client.session_key]:
+            del self.sessions[client.session_key]
         for topic in client.known:
             self.listeners[topic].discard(client)
             if not self.listeners[topic]:
                 del self.listeners[topic]
+                self._told_at.pop(topic, None)
 
     def of_session(self, session_key: str) -> int:
-        return sum(client.session_key == session_key for client in self.clients) if session_key else 0
+        return len(self.sessions.get(session_key, ())) if session_key else 0
+
+    def follower(self, session_key: str, topic: str) -> Client | None:
+        """An open page of this session that follows the topic, and so was allowed to within `RECHECK` seconds."""
+        pages = self.sessions.get(session_key, ()) if session_key else ()
+        return next((page for page in pages if topic in page.known), None)
 
     async def catch_up(self, client: Client) -> None:
         """Tell a page what it missed before it connected: topics whose version is another than it knows.
@@ -171,10 +187,20 @@ class Hub:
                 client.tell(topic, versions.get(topic, (0, False))[0])
 
     def _spread(self, message: str) -> None:
-        topic, _, version = message.rpartition(" ")
-        if version.isdecimal():
-            for client in self.listeners.get(topic, ()):
-                client.tell(topic, int(version))
+        topic, _, number = message.rpartition(" ")
+        if not number.isdecimal() or topic not in self.listeners:
+            return
+        waiting = topic in self._held
+        self._held[topic] = int(number)
+        if not waiting:
+            self.loop.call_at(max(self._told_at.get(topic, 0.0) + PACE, self.loop.time()), self._tell, topic)
+
+    def _tell(self, topic: str) -> None:
+        version = self._held.pop(topic)
+        if topic in self.listeners:
+            self._told_at[topic] = self.loop.time()
+        for client in self.listeners.get(topic, ()):
+            client.tell(topic, version)
 
     def close(self) -> None:
         """Every stream ends now; pages reconnect, to whichever process answers then."""
@@ -214,11 +240,11 @@ async def events(scope: Scope, receive: Receive, send: Send) -> None:
     if here.closing.is_set() or len(here.clients) >= MOST_CLIENTS or here.of_session(session_key) >= MOST_PER_SESSION:
         return await _refuse(send, 503, "Too many open pages.", [(b"retry-after", b"30")])
     allowed = await _allowed(here, session_key, wanted)
-    if not allowed:
+    if not allowed.topics:
         return await _refuse(send, 403, "Sign in to follow this.")
-    known = {topic: wanted[topic] for topic in wanted if topic in allowed}
+    known = {topic: wanted[topic] for topic in wanted if topic in allowed.topics}
     known |= {topic: seen for topic, seen in _topics(_header(scope, b"last-event-id")).items() if topic in known}
-    await _stream(here, Client(session_key, known), receive, send)
+    await _stream(here, Client(session_key, known, allowed.may_act), receive, send)
     return None
 
 
@@ -250,8 +276,10 @@ async def _follow(here: Hub, client: Client, gone: asyncio.Task[None], send: Sen
         if gone.done() or here.closing.is_set():
             return
         if clock() >= recheck_at:
-            if await _allowed(here, client.session_key, client.known) != set(client.known):
+            seen = await _allowed(here, client.session_key, client.known)
+            if seen.topics != set(client.known):
                 return
+            client.may_act = seen.may_act
             recheck_at = clock() + RECHECK
         text = client.take()
         if not text and clock() >= beat_at:
@@ -305,56 +333,8 @@ def session_of(scope: Scope) -> str:
     return ""
 
 
-async def _allowed(here: Hub, session_key: str, topics: Iterable[str]) -> set[str]:
-    return await here.loop.run_in_executor(here.checks, topics_allowed, session_key, tuple(topics))
-
-
-def topics_allowed(session_key: str, topics: tuple[str, ...]) -> set[str]:
-    """Which of the topics whoever holds this session (or a visitor without one) may follow."""
-    from releases.deploys.models import Run
-    from releases.projects.models import Project
-
-    close_old_connections()
-    try:
-        request = HttpRequest()
-        request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key or None)
-        user = get_user(request)
-        visible = Project.objects.open_to(user)
-        projects, runs = _numbers(topics, "project"), _numbers(topics, "run")
-        allowed: set[str] = set()
-        if projects:
-            allowed |= {project_topic(pk) for pk in visible.filter(pk__in=projects).values_list("pk", flat=True)}
-        if runs:
-            seen = Run.objects.filter(pk__in=runs, project__in=visible)
-            allowed |= {run_topic(pk) for pk in seen.values_list("pk", flat=True)}
-        allowed |= _of_incidents(topics, user, visible)
-        if OVERVIEW in topics and (user.is_authenticated or visible.exists()):
-            allowed.add(OVERVIEW)
-        if WAITING in topics and user.is_authenticated:
-            allowed.add(WAITING)
-        return allowed
-    finally:
-        close_old_connections()
-
-
-def _of_incidents(topics: tuple[str, ...], user: Any, visible: Any) -> set[str]:
-    """Topics of incidents and post-mortems: the ones follow their project, the others are for signed-in people."""
-    from incidents.models import Incident, PostMortem
-
-    allowed: set[str] = set()
-    incidents, documents = _numbers(topics, "incident"), _numbers(topics, "postmortem")
-    if incidents:
-        seen = Incident.objects.filter(pk__in=incidents, project__in=visible)
-        allowed |= {f"incident:{pk}" for pk in seen.values_list("pk", flat=True)}
-    if documents and user.is_authenticated:
-        known = PostMortem.objects.filter(pk__in=documents, project__in=visible)
-        allowed |= {f"postmortem:{pk}" for pk in known.values_list("pk", flat=True)}
-    return allowed
-
-
-def _numbers(topics: Iterable[str], kind: str) -> list[int]:
-    split = (topic.partition(":") for topic in topics)
-    return [int(number) for name, _, number in split if name == kind]
+async def _allowed(here: Hub, session_key: str, topics: Iterable[str]) -> Seen:
+    return await here.loop.run_in_executor(here.checks, seen_by, session_key, tuple(topics))
 
 
 async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:

@@ -71,6 +71,7 @@ class HeadersMiddleware:
             return HttpResponseNotFound("There is no such page.\n", content_type="text/plain")
         query = request.META.get("QUERY_STRING", "")
         if "%00" in query or "\0" in query:
+            # In its place stands the sign for what cannot be shown. (Taken out, `%%0000` would become one.)
             request.META["QUERY_STRING"] = query.replace("\0", "%00").replace("%00", "%EF%BF%BD")
         response = self.get_response(request)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)

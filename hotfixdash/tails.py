@@ -15,17 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from django.db import close_old_connections
+from .events import Scope, Send, session_of
+from .held import held_connection
+from .onlookers import Onlookers
 
-from releases.live import run_topic
-
-from .events import Scope, Send, session_of, topics_allowed
-
-RECHECK = 15.0
-"""Seconds for which a session's permission counts."""
 PAUSE = 0.1
 """Seconds between two looks at one run's rows."""
-MOST_RUNS, MOST_SESSIONS = 50, 20_000
+MOST_RUNS = 50
 _PATH = re.compile(r"/projects/([A-Za-z0-9_-]+)/deploys/([1-9][0-9]{0,17})/log/", re.ASCII)
 _AFTER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _HEADERS = [
@@ -55,21 +51,7 @@ class Tails:
         self.loop = asyncio.get_running_loop()
         self.work = ThreadPoolExecutor(2, thread_name_prefix="log-tails")
         self.runs: OrderedDict[int, Tail] = OrderedDict()
-        self.allowed: OrderedDict[tuple[str, int], float] = OrderedDict()
-        """Session and run → until when it need not be asked again."""
-
-    async def may(self, session_key: str, run_pk: int) -> bool:
-        key, now = (session_key, run_pk), self.loop.time()
-        if self.allowed.get(key, 0.0) > now:
-            return True
-        topic = run_topic(run_pk)
-        if topic not in await self.loop.run_in_executor(self.work, topics_allowed, session_key, (topic,)):
-            self.allowed.pop(key, None)
-            return False
-        self.allowed[key] = now + RECHECK
-        while len(self.allowed) > MOST_SESSIONS:
-            self.allowed.popitem(last=False)
-        return True
+        self.onlookers = Onlookers(self.work)
 
     async def since(self, slug: str, run_pk: int, after: int) -> tuple[int, str]:
         """Number of the last line, and list items of those after `after`."""
@@ -98,8 +80,7 @@ def read(run_pk: int, tail: Tail) -> None:
     from releases.views.deploy_log import FRESH
     from releases.views.logs import reading
 
-    close_old_connections()
-    try:
+    with held_connection():
         total = Run.objects.filter(pk=run_pk).values_list("log_lines", flat=True).first() or 0
         if total == tail.total:
             return
@@ -109,8 +90,6 @@ def read(run_pk: int, tail: Tail) -> None:
         tail.total = total
         while len(tail.rows) > FRESH:
             tail.rows.popitem(last=False)
-    finally:
-        close_old_connections()
 
 
 _tails: Tails | None = None
@@ -136,7 +115,7 @@ async def tail(scope: Scope, send: Send) -> bool:
     if found is None or not session_key or not _AFTER.fullmatch(after):
         return False
     here, run_pk = tails(), int(found[2])
-    if not await here.may(session_key, run_pk):
+    if await here.onlookers.find(session_key, run_pk) is None:
         return False
     last, body = await here.since(found[1], run_pk, int(after))
     await _answer(send, last, body if last > int(after) else "")

@@ -37,7 +37,8 @@ def score_of(drill: Drill, seen: Observed) -> dict[str, Any]:
     begun, policy = drill.started_at, FlowPolicy.from_data(drill.project.policy)
     counted = [step for step in seen.steps if step.needed]
     at = {step.key: step.at for step in counted if step.done and step.at is not None}
-    times = {key: (at[key] - begun).total_seconds() for key in TIMED if key in at and begun is not None}
+    # git tells whole seconds, so what was done within the first one seems older than the start.
+    times = {key: max((at[key] - begun).total_seconds(), 0.0) for key in TIMED if key in at and begun is not None}
     back = at["merge-back"] - at["production"] if "merge-back" in at and "production" in at else None
     return {
         "done": sum(step.done for step in counted),

@@ -45,7 +45,7 @@ def library(request: HttpRequest, slug: str = "") -> HttpResponse:
     topics = live_part.of_project(project.pk) if project else live_part.stamped(live.OVERVIEW)
     now = timezone.now()
     everything = postmortems_of(request.user, project, drafts=may(request, WRITE))
-    text, severity = request.GET.get("q", "").replace("\0", "")[:200].strip(), request.GET.get("severity", "")
+    text, severity = request.GET.get("q", "")[:200].strip(), request.GET.get("severity", "")
     if severity in ("1", "2", "3", "4"):
         everything = everything.filter(severity=int(severity))
     show = request.GET.get("show", "all")

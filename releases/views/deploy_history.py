@@ -48,7 +48,7 @@ class Filters:
 
     @classmethod
     def from_params(cls, params: dict[str, str]) -> Filters:
-        clean = {name: value.replace("\0", "")[:250].strip() for name, value in params.items()}
+        clean = {name: value[:250].strip() for name, value in params.items()}
         kind, lane, state = clean.get("kind", ""), clean.get("lane", ""), clean.get("state", "")
         return cls(
             clean.get("q", ""), clean.get("environment", ""), kind if kind in Run.Kind.values else "",

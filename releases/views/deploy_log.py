@@ -115,7 +115,7 @@ def line_meant(params: dict[str, str]) -> int:
 
 
 def _query(params: dict[str, str]) -> str:
-    return params.get("q", "").replace("\0", "")[:LONGEST_SEARCH].strip()
+    return params.get("q", "")[:LONGEST_SEARCH].strip()
 
 
 def number_of(text: str) -> int:

@@ -80,7 +80,7 @@ def _warnings(environment: Environment) -> list[str]:
 
 
 def _deploy(placed: Placed) -> Asked:
-    asked = placed.request.GET.get("tag", "").replace("\0", "")[:250]
+    asked = placed.request.GET.get("tag", "")[:250]
     tags = releases_offered(placed.project, asked)
     if not tags:
         raise DeployRefused("no-tag", f"{placed.project.name} has no release yet.")

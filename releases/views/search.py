@@ -17,7 +17,7 @@ LONGEST = 200
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
     """Results for `q`; an empty form without it."""
-    text = request.GET.get("q", "").replace("\0", "")[:LONGEST].strip()
+    text = request.GET.get("q", "")[:LONGEST].strip()
     found = find(text, Project.objects.seen_by(request.user))
     for row in found.fixes:
         row["url"] = links.fix(row["project__slug"], row["key"])

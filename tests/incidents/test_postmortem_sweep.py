@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
-from hotfixdash.events import topics_allowed
+from hotfixdash.permissions import seen_by
 from incidents.announcements.models import Channel, Message
 from incidents.postmortems.actions import action_add, actions_stamp, projects_with_actions
 from incidents.postmortems.mailing import NAME
@@ -146,7 +146,7 @@ def test_open_pages_follow_incidents_and_documents_that_their_reader_may_see(pro
     document = postmortem_open(project, "Cards failed", severity=2, owner=mira)
     hidden = postmortem_open(make_project("secret"), "Mails", severity=2, owner=mira)
     asked = (f"incident:{incident.pk}", f"postmortem:{document.pk}", f"postmortem:{hidden.pk}", "postmortem:9999")
-    assert topics_allowed(session_of(mira), asked) == {f"incident:{incident.pk}", f"postmortem:{document.pk}"}
-    assert topics_allowed("", asked) == set()
+    assert seen_by(session_of(mira), asked).topics == {f"incident:{incident.pk}", f"postmortem:{document.pk}"}
+    assert seen_by("", asked).topics == set()
     Project.objects.update(visibility=Project.Visibility.PUBLIC)
-    assert topics_allowed("", asked) == {f"incident:{incident.pk}"}
+    assert seen_by("", asked).topics == {f"incident:{incident.pk}"}

@@ -51,7 +51,8 @@ def fill(places: tuple[Environment, Environment]) -> None:
         ("lane=hotfix", ["Deploy v1.0.0 to production"], ["Deploy v1.0.1"]),
         ("by=mira", ["Deploy v1.0.0 to staging"], ["Build v1"]),
         ("state=nonsense&kind=x&lane=y", ["Build v1.0.0"], []),
-        ("q=%00&page=nonsense", ["Build v1.0.0"], []),
+        ("q=%00&page=nonsense", ["No run fits"], ["Build v1.0.0"]),
+        ("page=nonsense", ["Build v1.0.0"], []),
     ],
 )
 def test_filters_stand_in_the_address(
