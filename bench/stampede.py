@@ -311,8 +311,13 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--every", type=float, default=EVERY, help="seconds between two questions of a watcher")
     parser.add_argument("--visits", type=int, default=1_000, help="first visits that come in a burst")
     parser.add_argument("--away", type=float, default=60.0, help="seconds that broker and database are away, each")
-    parser.add_argument("--rounds", type=int, default=9, help="of the measurement of requests a second")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of one round of one page")
+    parser.add_argument("--rounds", type=int, default=24, help="of the measurement of requests a second")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=0.7,
+        help="of one round of one page: short turns, since the machine itself has better and worse seconds",
+    )
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--only-rates", action="store_true", help="requests a second alone")
     parser.add_argument("--json", type=Path, help="write the figures there too")

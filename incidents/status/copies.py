@@ -30,6 +30,7 @@ from releases.ledger.models import Event
 from .content import content_of
 from .models import StatusPage
 from .rendering import FORMS, Form, forms_of
+from .taken_back import TakenBack
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ LOOK_EVERY = 1.0
 DRAW_EVERY = 60.0
 """A page is drawn again after this long, even when nothing says that it changed."""
 ABOUT = "about.json"
-"""Names the forms on disk; whoever takes a page back removes it first."""
+"""Names the forms on disk; whoever takes a page back removes it first, then counts that."""
 QUIET, PATIENCE = 3.0, 1.0
 """Seconds without a look after which the one who asks waits for it, and for how long at most."""
 AWAY = 5.0
@@ -59,8 +60,8 @@ class Copy:
     """By the clock of the wall, since another process may have drawn it."""
     looked: float = 0.0
     """By this process's own clock."""
-    file: str = ""
-    """What names its forms on disk; empty when they could not be left there."""
+    taken_back: bytes = b""
+    """How often any page had been taken back before the database was asked about this one."""
 
 
 class Copies:
@@ -71,12 +72,13 @@ class Copies:
         self._held: dict[str, Copy] = {}
         self._looking: set[str] = set()
         self._guard = threading.Lock()
+        self._taken_back = TakenBack(folder / ".taken-back")
 
     def form(self, slug: str, name: str) -> Form | None:
         """One form of a public page; None when there is no such page, or it is not public."""
         copy = self._held.get(slug)
-        if copy is None or (copy.file and not os.path.exists(copy.file)):
-            # Without its file it was taken back, wherever that was done: the database is asked before anything is said.
+        if copy is None or copy.taken_back != self._taken_back.count():
+            # It may have been taken back, wherever that was done: the database is asked before anything is said.
             self._held.pop(slug, None)
             copy = self._first(slug)
         elif (since := time.monotonic() - copy.looked) > LOOK_EVERY:
@@ -91,22 +93,24 @@ class Copies:
         self._held.pop(slug, None)
         (self.folder / slug / ABOUT).unlink(missing_ok=True)
         shutil.rmtree(self.folder / slug, ignore_errors=True)
+        self._taken_back.more()
 
     def _first(self, slug: str) -> Copy | None:
         """Somebody asks for a page that this process does not hold."""
         if not _SLUG.match(slug):
             return None
+        counted = self._taken_back.count()
         try:
             copy = self._fresh(slug, None)
         except (DatabaseError, InterfaceError) as error:
             log.warning("status page %s is served as it was last drawn: %s", slug, error)
             copy = self._stored(slug)
         if copy is not None and len(self._held) < MOST:
-            self._hold(slug, copy)
+            self._hold(slug, copy, counted)
         return copy
 
-    def _hold(self, slug: str, copy: Copy) -> None:
-        copy.looked = time.monotonic()
+    def _hold(self, slug: str, copy: Copy, counted: bytes) -> None:
+        copy.looked, copy.taken_back = time.monotonic(), counted
         self._held[slug] = copy
 
     def _look_soon(self, slug: str, copy: Copy) -> threading.Thread | None:
@@ -121,12 +125,13 @@ class Copies:
         return looking
 
     def _look(self, slug: str, copy: Copy) -> None:
+        counted = self._taken_back.count()
         try:
             fresh = self._fresh(slug, copy)
             if fresh is None:
                 self.forget(slug)
             elif fresh is not copy:
-                self._hold(slug, fresh)
+                self._hold(slug, fresh, counted)
         except (DatabaseError, InterfaceError) as error:
             copy.looked = time.monotonic() + AWAY
             log.warning("status page %s is served as it was last drawn: %s", slug, error)
@@ -155,7 +160,7 @@ class Copies:
                 return held or stored
             # The mark was read before the content: what changes in between is seen by the next look.
             copy = Copy(forms_of(content_of(row)), mark, time.time())
-            copy.file = self._store(slug, copy)
+            self._store(slug, copy)
             return copy
 
     @contextmanager
@@ -170,11 +175,8 @@ class Copies:
                 return
             yield True
 
-    def _store(self, slug: str, copy: Copy) -> str:
-        """Leave it on disk for the others, and for a day without a database. A full disk costs only that.
-
-        Returns the file that names it, or nothing.
-        """
+    def _store(self, slug: str, copy: Copy) -> None:
+        """Leave it on disk for the others, and for a day without a database. A full disk costs only that."""
         where = self.folder / slug
         about = {"mark": copy.mark, "drawn": copy.drawn, "forms": {n: [f.kind, f.etag] for n, f in copy.forms.items()}}
         try:
@@ -188,8 +190,6 @@ class Copies:
                     path.unlink(missing_ok=True)
         except OSError as error:
             log.warning("status page %s is not kept on disk: %s", slug, error)
-            return ""
-        return str(where / ABOUT)
 
     def _stored(self, slug: str) -> Copy | None:
         """What is on disk; None when there is nothing whole."""
@@ -200,7 +200,7 @@ class Copies:
             for name in FORMS:
                 kind, etag = about["forms"][name]
                 forms[name] = Form.of((where / f"{_plain(etag)}-{name}").read_bytes(), kind, etag)
-            return Copy(forms, about["mark"], float(about["drawn"]), file=str(where / ABOUT))
+            return Copy(forms, about["mark"], float(about["drawn"]))
         return None
 
 
