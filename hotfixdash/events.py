@@ -43,8 +43,9 @@ HEARTBEAT = 15.0
 """Seconds of silence after which a comment shows that the line is alive."""
 RECHECK = 30.0
 """Seconds between two looks at the session and the permissions behind a stream."""
-PACE = 0.4
-"""Seconds between two pieces of news of one topic; the first is told at once, and of many the last one counts."""
+PACE, LOG_PACE = 0.4, 0.75
+"""Seconds between two pieces of news of one topic; the first is told at once, and of many the last one counts. Open
+pages ask for new lines of a log every 0.8 seconds at most (static/js/log.js)."""
 MOST_TOPICS = 50
 MOST_CLIENTS = 12_000
 MOST_PER_SESSION = 40
@@ -193,7 +194,8 @@ class Hub:
         waiting = topic in self._held
         self._held[topic] = int(number)
         if not waiting:
-            self.loop.call_at(max(self._told_at.get(topic, 0.0) + PACE, self.loop.time()), self._tell, topic)
+            pace = LOG_PACE if topic.startswith("run:") else PACE
+            self.loop.call_at(max(self._told_at.get(topic, 0.0) + pace, self.loop.time()), self._tell, topic)
 
     def _tell(self, topic: str) -> None:
         version = self._held.pop(topic)
