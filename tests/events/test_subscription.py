@@ -76,3 +76,20 @@ def test_what_is_published_while_the_line_is_cut_is_told(broker: Broker) -> None
         await told(client, 2)
 
     with_hub(story)
+
+
+def test_of_much_news_the_first_is_told_at_once_and_the_last_in_a_moment(broker: Broker) -> None:
+    async def story(here: Hub, client: Client) -> None:
+        here.add(client)
+        await sync_to_async(live.publish_now)(TOPIC)
+        await told(client, 1)
+        client.take()
+        for _ in range(20):
+            await sync_to_async(live.publish_now)(TOPIC)
+        heard = []
+        while client.known[TOPIC] < 21:
+            await told(client, client.known[TOPIC] + 1)
+            heard.append(client.take())
+        assert len(heard) < 5, "news in quick succession is put together"
+
+    with_hub(story)
