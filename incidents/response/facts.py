@@ -65,7 +65,7 @@ def timeline(incident: Incident) -> list[Fact]:
     """Everything that happened, newest first: what was said, what changed, and what linked hotfixes went through."""
     facts = [_said(update) for update in incident.updates.select_related("author", "corrects", "corrected_by")]
     own = Event.objects.filter(project=incident.project_id, subject=subject_of(incident), kind__in=_OWN)
-    facts += [Fact(event.at, "state", event.why, event.actor_name, event=event) for event in own]
+    facts += [Fact(_happened(event), "state", event.why, event.actor_name, event=event) for event in own]
     for hotfix in incident.hotfixes.all():
         facts += hotfix_facts(hotfix)
     return sorted(facts, key=lambda fact: fact.at, reverse=True)
@@ -80,12 +80,17 @@ def hotfix_facts(hotfix: Hotfix) -> list[Fact]:
         if word is None or event.new not in (StageState.DONE, StageState.FAILED):
             continue
         failed = event.new == StageState.FAILED
-        at = event.evidence.get("at")
-        when = datetime.fromtimestamp(at, UTC) if at and not failed else event.at
+        when = event.at if failed else _happened(event)
         text = event.why if failed else f"{hotfix.key}: {word}{_where(event)}."
         kind = "deploy" if event.target in ("staging", "production", "verify", "approval") else "git"
         facts.append(Fact(when, kind, text, event.actor_name, event=event))
     return facts
+
+
+def _happened(event: Event) -> datetime:
+    """When it happened, which may have been before it was seen or written down."""
+    at = event.evidence.get("at")
+    return datetime.fromtimestamp(at, UTC) if at else event.at
 
 
 def suggestion(incident: Incident, hotfixes: Sequence[Hotfix]) -> Suggestion | None:

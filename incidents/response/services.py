@@ -43,25 +43,14 @@ def topic_of(incident: Incident) -> str:
 
 
 def incident_declare(
-    project: Project,
-    title: str,
-    *,
-    severity: int = Severity.SEV2,
-    impact: str = "",
-    hurt: Mapping[Component, int] | None = None,
-    text: str = "",
-    public: bool = True,
-    started_at: datetime | None = None,
-    detected_at: datetime | None = None,
-    lead: Any = None,
-    chat_url: str = "",
-    hotfix: Hotfix | None = None,
-    drill: Any = None,
-    actor: Any = None,
-) -> Incident:
+    project: Project, title: str, *, severity: int = Severity.SEV2, impact: str = "",
+    hurt: Mapping[Component, int] | None = None, text: str = "", public: bool = True,
+    started_at: datetime | None = None, detected_at: datetime | None = None, lead: Any = None, chat_url: str = "",
+    hotfix: Hotfix | None = None, drill: Any = None, actor: Any = None, at: datetime | None = None,
+) -> Incident:  # fmt: skip
     """Declare an incident; `hurt` says how each component fares, `text` is its first public word. Raises IncidentError.
 
-    Times that are not known stay unknown.
+    Times that are not known stay unknown; `at` is when it was declared, for one that is written down afterwards.
     """
     if project.is_drill:
         # Whatever is declared in a drill belongs to it, and is nobody's business outside.
@@ -70,13 +59,14 @@ def incident_declare(
         project=project, title=_title(title), impact=_text(impact, "impact", needed=False),
         severity=_severity(severity), public=public, lead=lead or actor, chat_url=_chat(chat_url), declared_by=actor,
         started_at=_past(started_at, "started_at"), detected_at=_past(detected_at, "detected_at"), drill=drill,
+        declared_at=_past(at, "declared_at") or timezone.now(),
     )  # fmt: skip
     _in_order(fresh)
 
     def make(number: int) -> None:
         fresh.pk, fresh.number = None, number
         fresh.save(force_insert=True)
-        _declared(fresh, hurt or {}, hotfix, text, actor)
+        _declared(fresh, hurt or {}, hotfix, text, actor, at)
 
     _numbered(make, in_drill=drill is not None)
     fresh.refresh_from_db()
@@ -91,14 +81,16 @@ def _numbered(make: Callable[[int], None], *, in_drill: bool) -> None:
         numbered(Incident.objects.filter(number__lt=DRILLS_FROM), make)
 
 
-def _declared(fresh: Incident, hurt: Mapping[Component, int], hotfix: Hotfix | None, text: str, actor: Any) -> None:
-    tell(fresh, "incident.declared", actor, new=fresh.state, why=f"{fresh.key} was declared: {fresh.title}.")
+def _declared(
+    fresh: Incident, hurt: Mapping[Component, int], hotfix: Hotfix | None, text: str, actor: Any, at: datetime | None
+) -> None:
+    tell(fresh, "incident.declared", actor, new=fresh.state, why=f"{fresh.key} was declared: {fresh.title}.", at=at)
     for component, health in hurt.items():
-        _hurt(fresh, component, health)
+        _hurt(fresh, component, health, at)
     if hotfix is not None:
-        _linked(fresh, hotfix, actor)
+        _linked(fresh, hotfix, actor, at)
     if text.strip():
-        _said(fresh, text, Incident.State.INVESTIGATING, fresh.public, actor, None)
+        _said(fresh, text, Incident.State.INVESTIGATING, fresh.public, actor, at)
 
 
 def incident_say(
@@ -111,7 +103,10 @@ def incident_say(
     why: str = "",
     actor: Any = None,
 ) -> Update:
-    """Add an update, which may lead to another state; `why` is needed to reopen. Raises IncidentError."""
+    """Add an update, which may lead to another state; `why` is needed to reopen. Raises IncidentError.
+
+    `at` is when it was said, for what is written down afterwards; the incident moved on then, too.
+    """
     said = _text(text, "text")
     when = _past(at, "at")
     with transaction.atomic():
@@ -122,7 +117,7 @@ def incident_say(
         if public and not standing.public:
             raise IncidentError("public", "This incident is internal: nothing about it is told outside.", "internal")
         update = _said(standing, said, target, public, actor, when)
-        _moved(standing, target, why, actor)
+        _moved(standing, target, why, actor, when)
     incident.refresh_from_db()
     return update
 
@@ -235,13 +230,13 @@ def incident_unlink(incident: Incident, hotfix: Hotfix, why: str, actor: Any = N
 
 def tell(
     incident: Incident, kind: str, actor: Any, *, target: str = "", old: str = "", new: str = "", why: str = "",
-    evidence: dict[str, Any] | None = None, key: str | None = None, actor_name: str = "",
+    evidence: dict[str, Any] | None = None, key: str | None = None, actor_name: str = "", at: datetime | None = None,
 ) -> Any:  # fmt: skip
-    """A ledger row about an incident, and news for open pages."""
+    """A ledger row about an incident, and news for open pages; `at` is when it happened, if that was before."""
     facts = {
         "incident": incident.key, "title": incident.title, "severity": incident.severity, "public": incident.public,
         "state": incident.state, "drill": incident.drill_id is not None,
-    }  # fmt: skip
+    } | ({"at": at.timestamp()} if at is not None else {})  # fmt: skip
     row = event_write(
         kind, project_id=incident.project_id, actor=actor, actor_name=actor_name or ("" if actor else "operator"),
         subject=subject_of(incident), target=target, old=old, new=new, why=why, evidence=facts | (evidence or {}),
@@ -263,12 +258,12 @@ def _said(
         incident.told_at = update.at
         incident.save(update_fields=["told_at"])
     evidence = {"update": update.pk, "public_word": public, "state": state.value}
-    tell(incident, "incident.updated", actor, new=state.value, why=text[:LONGEST_WHY], evidence=evidence)
+    tell(incident, "incident.updated", actor, new=state.value, why=text[:LONGEST_WHY], evidence=evidence, at=at)
     return update
 
 
-def _moved(incident: Incident, state: Incident.State, why: str, actor: Any) -> None:
-    old, now = incident.state, timezone.now()
+def _moved(incident: Incident, state: Incident.State, why: str, actor: Any, at: datetime | None) -> None:
+    old, now = incident.state, _not_before(incident, at)
     if old == state:
         return
     incident.state = state
@@ -284,7 +279,17 @@ def _moved(incident: Incident, state: Incident.State, why: str, actor: Any) -> N
         incident.resolved_at = incident.ended_at = None
     incident.save(update_fields=["state", "calm_at", "resolved_at", "ended_at"])
     kind = "incident.reopened" if reopens(old, state) else "incident.moved"
-    tell(incident, kind, actor, old=old, new=state.value, why=why or f"{incident.key} is {state.label.lower()}.")
+    said = why or f"{incident.key} is {state.label.lower()}."
+    tell(incident, kind, actor, old=old, new=state.value, why=said, at=at and now)
+
+
+def _not_before(incident: Incident, at: datetime | None) -> datetime:
+    """When it moved on: as it is said, but not before what is known to have been earlier."""
+    if at is None:
+        return timezone.now()
+    begun = incident.impacts.filter(until=None).values_list("since", flat=True)
+    known = (incident.started_at, incident.detected_at, incident.calm_at, *begun)
+    return max([at, *(moment for moment in known if moment is not None)])
 
 
 def _hurts_again(incident: Incident, now: datetime) -> None:
@@ -294,19 +299,20 @@ def _hurts_again(incident: Incident, now: datetime) -> None:
     incident.calm_at = None
 
 
-def _hurt(incident: Incident, component: Component, health: int) -> None:
+def _hurt(incident: Incident, component: Component, health: int, at: datetime | None = None) -> None:
     if component.project_id != incident.project_id:
         raise IncidentError("components", f"{component.name} belongs to another project.", "elsewhere")
     Impact.objects.filter(incident=incident, component=component, until=None).update(until=timezone.now())
     if health != Health.WORKING:
-        Impact.objects.create(incident=incident, component=component, health=Health(health))
+        since = at or timezone.now()
+        Impact.objects.create(incident=incident, component=component, health=Health(health), since=since)
 
 
-def _linked(incident: Incident, hotfix: Hotfix, actor: Any) -> None:
+def _linked(incident: Incident, hotfix: Hotfix, actor: Any, at: datetime | None = None) -> None:
     incident.hotfixes.add(hotfix)
     tell(
         incident, "incident.linked", actor, new=hotfix.key, why=f"{hotfix.key} is to mend it: {hotfix.title}.",
-        evidence={"hotfix": hotfix.key},
+        evidence={"hotfix": hotfix.key}, at=at,
     )  # fmt: skip
 
 
