@@ -3,16 +3,16 @@
 import os
 from typing import Any
 
-from django.core.asgi import get_asgi_application
 from django.urls import get_resolver
 
+from .bodies import bounded
+from .pages import pages
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hotfixdash.settings")
-_django = get_asgi_application()
+_pages = bounded(pages())
 
 from . import crowds, events, tails  # noqa: E402 - the applications must be loaded first
-from .bodies import bounded  # noqa: E402
 
-_pages = bounded(_django)
 # The pages' modules are read now, not while the first visitor waits.
 get_resolver().url_patterns  # noqa: B018
 

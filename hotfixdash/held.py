@@ -1,25 +1,18 @@
-"""Connections to the database that threads of the routes beside Django hold on to."""
+"""Connections to the database in threads that answer beside Django: nothing else tells when they are to be renewed."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import connection
-
-HELD = 60.0
-"""Seconds. To open one costs more than what these threads ask."""
+from django.db import close_old_connections
 
 
 @contextmanager
 def held_connection() -> Iterator[None]:
-    """The thread keeps its connection for the next question, unless something went wrong with it."""
-    connection.close_if_unusable_or_obsolete()
-    if connection.connection is None:
-        connection.ensure_connection()
-        connection.close_at = time.monotonic() + HELD
+    """The thread's connection, kept for the next question as long as the setting says and nothing went wrong."""
+    close_old_connections()
     try:
         yield
     finally:
-        connection.close_if_unusable_or_obsolete()
+        close_old_connections()

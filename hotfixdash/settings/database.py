@@ -21,5 +21,5 @@ if _default["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     }
 else:
-    _default["CONN_MAX_AGE"] = number("DATABASE_CONN_MAX_AGE", 60)
     _default["CONN_HEALTH_CHECKS"] = True
+_default["CONN_MAX_AGE"] = number("DATABASE_CONN_MAX_AGE", 60)

@@ -15,6 +15,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from hotfixdash.accounts.demo import demo_accounts_create, logins_shown
 from hotfixdash.accounts.models import User
+from releases.demo.others import public_pages
 
 from .console import Console
 
@@ -122,6 +123,7 @@ def _free_name(wanted: str) -> str:
 def greeting(address: str) -> str:
     """What is printed once everything answers."""
     lines = ["", f"Hotfixdash is ready: {address}"]
+    lines += [f"{label}, for everybody: {address}{path}" for label, path in public_pages()]
     logins = logins_shown()
     if logins:
         lines += ["", "Sign in as            password"]
