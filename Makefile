@@ -7,6 +7,8 @@ PYTEST := $(BIN)/pytest
 WORKERS ?= 3
 
 export PYTHONUNBUFFERED := 1
+# Where this is set, each of the processes that a dashboard consists of compiles every module again: a second each.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install install-runtime run test test-full check bench lock clean
 

@@ -11,6 +11,8 @@ atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 os.environ["DATA_DIR"] = _folder
 for _name in ("REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "HTTPS", "DEBUG", "HOST", "PORT"):
     os.environ.pop(_name, None)
+# The processes that tests start keep what they compiled, however pytest was called.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Sync Playwright runs an event loop in the test's thread, and Django refuses database access there.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
