@@ -142,6 +142,8 @@ class Proof:
     """The environment; empty for the build."""
     step: Step
     run: Run
+    by: str = ""
+    """Who confirmed it, where a person did."""
 
 
 def proofs_of(run: Run) -> list[Proof]:
@@ -156,7 +158,13 @@ def proofs_of(run: Run) -> list[Proof]:
         last[place or 0] = pk
     steps = Step.objects.filter(run__in=[*builds, *last.values()]).select_related("run__environment", "by")
     begun = sorted(steps.exclude(state=Step.State.TODO), key=_in_order)
-    return [Proof(step.run.environment.name if step.run.environment else "", step, step.run) for step in begun]
+    return [
+        Proof(
+            step.run.environment.name if step.run.environment else "", step, step.run,
+            step.by.get_username() if step.by else "",
+        )
+        for step in begun
+    ]  # fmt: skip
 
 
 def _in_order(step: Step) -> tuple[int, int, int]:

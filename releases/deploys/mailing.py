@@ -21,6 +21,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from hotfixdash.accounts.models import User
+from releases import live
 from releases.projects.models import Project
 from releases.projects.services.leases import Beats, silent
 from releases.projects.worker_names import worker_name
@@ -83,7 +84,9 @@ def approvers_mail(run_pk: int, page: str, account: str, now: datetime | None = 
     rightful = {person.pk for person in approvers_of(run)}
     over = [mail.pk for mail in due if mail.person_id not in rightful]
     ApprovalMail.objects.filter(pk__in=over, state=State.DUE).update(state=State.DROPPED)
-    return _send_all(run, [mail for mail in due if mail.pk not in over], words(run, page, account), now)
+    sent = _send_all(run, [mail for mail in due if mail.pk not in over], words(run, page, account), now)
+    live.publish(live.project_topic(run.project_id))
+    return sent
 
 
 def approvers_of(run: Run) -> list[User]:

@@ -44,6 +44,16 @@ def quorum(run: Run, now: datetime | None = None) -> Quorum:
     return quorums([run], now)[run.pk]
 
 
+def said_then(run: Run) -> Quorum:
+    """What was said about a run that nobody is asked about any more: no voice grows old, nor goes with its person."""
+    standing = list(
+        Approval.objects.filter(run=run, withdrawn_at=None).select_related("person").order_by("at", "pk")
+    )  # fmt: skip
+    yes = Approval.Says.APPROVE
+    given, rejected = ([voice for voice in standing if (voice.says == yes) is wanted] for wanted in (True, False))
+    return Quorum(needed_of(run), tuple(given), tuple(rejected))
+
+
 def quorums(runs: Sequence[Run], now: datetime | None = None) -> dict[int, Quorum]:
     """The same for many runs, in one query; they come with their environment beside them."""
     now = now or timezone.now()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 from django.conf import settings
+from django.db import transaction
 from django.urls import reverse
 
 from releases.deploys.mailing import approvers_mail, mails_due, mails_lost
@@ -19,6 +20,11 @@ def mail_approvers(run_pk: int) -> None:
     if run is not None:
         page = reverse("releases:approval", args=[run.project.slug, run.pk])
         approvers_mail(run_pk, f"{settings.PUBLIC_URL}{page}", f"{settings.PUBLIC_URL}{reverse('account')}")
+
+
+def mails_nudge(run_pk: int) -> None:
+    """Once the transaction commits, write about this request without waiting for the sweep. For doors."""
+    transaction.on_commit(lambda: send(mail_approvers, run_pk, expires=NUDGE_LIVES) and None)
 
 
 def mails_sweep() -> int:

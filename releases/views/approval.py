@@ -32,7 +32,7 @@ def approval(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         raise Http404("A build needs nobody's approval.")
     if request.method == "POST":
         return _decide(request, project, run)
-    return _show(request, ApprovalPage(run, request.user), topics)
+    return _show(request, ApprovalPage(run, request.user, then=request.GET.get("then", "")), topics)
 
 
 def _show(request: HttpRequest, page: ApprovalPage, topics: str, status: int = 200, refused: str = "") -> HttpResponse:

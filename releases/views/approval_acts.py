@@ -12,11 +12,13 @@ from releases import deploy_forms as forms
 from releases.deploys import approving, inbox
 from releases.deploys.binding import binding_key, binding_of
 from releases.deploys.errors import DeployRefused
+from releases.deploys.mail_state import mails_again
 from releases.deploys.models import Run
 from releases.deploys.persons import breaking_refused
 from releases.deploys.voices import quorum
+from releases.tasks.mail import mails_nudge
 
-from . import words
+from . import approval_mails, words
 from .asking import Done
 from .deploy_acts import Asked, Doer
 from .deploy_words import title_of
@@ -126,6 +128,24 @@ def _reviewed(doer: Doer) -> Asked:
     return question, do
 
 
+def _mail_again(doer: Doer) -> Asked:
+    owed = approval_mails.unsent(doer.run)
+    if not owed:
+        raise DeployRefused("over", "There is no mail that was not taken.")
+    question = doer.question(
+        f"Try the mail about {_what(doer)} again?", "Try again", icon="rotate-ccw",
+        says=["It goes once more to those whose address did not take it. Mend the address first, where it is wrong."],
+        facts=[(row.who, row.why) for row in owed],
+    )  # fmt: skip
+
+    def do() -> Done:
+        found = mails_again(doer.run, doer.request.user)
+        mails_nudge(doer.run.pk)
+        return Done(f"The mail to {words.plural(found, 'approver')} is tried again.", level=messages.INFO)
+
+    return question, do
+
+
 def facts_of(run: Run) -> list[tuple[str, str]]:
     """What a yes is a yes to."""
     rows = [("Commit", run.commit[:12]), ("Artifact", run.digest), ("Pipeline", f"version {run.pipeline.version}")]
@@ -138,4 +158,5 @@ VERBS: dict[str, tuple[Act, Callable[[Doer], Asked]]] = {
     "withdraw": (Act.APPROVE, _withdraw),
     "glass": (Act.SHIP, _glass),
     "reviewed": (Act.APPROVE, _reviewed),
+    "mail-again": (Act.DEPLOY, _mail_again),
 }

@@ -2,117 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from django.utils import timezone
 
+from hotfixdash.accounts.roles import Act
 from releases.deploy_forms import DecisionForm
 from releases.deploys import selectors
-from releases.deploys.aftermath import Owed, Proof, proofs_of, staged
+from releases.deploys.aftermath import Owed, proofs_of
 from releases.deploys.binding import binding_key, binding_of, changed
-from releases.deploys.deciding import Picture, picture_of, shown_last
+from releases.deploys.deciding import Picture, picture_of, shown_all
 from releases.deploys.delta import Delta
 from releases.deploys.gates import Hold, waits_for
 from releases.deploys.makers import makers_of
-from releases.deploys.models import Run, Shown, Step
+from releases.deploys.models import Approval, Run, Shown, Step
 from releases.deploys.persons import may_approve, may_break
-from releases.deploys.risks import Risk, touched
-from releases.deploys.spec import StepKind
-from releases.deploys.voices import Quorum, quorum
+from releases.deploys.risks import touched
+from releases.deploys.voices import Quorum, quorum, said_then
 from releases.hotfixes.models import Hotfix
 from releases.policies.flow import FlowPolicy
 from releases.policies.selectors import ticket_link
 from releases.projects import history
 from releases.projects.patches import FilePatch, Patch
 
-from . import links, words
-from .deploy_words import ShownRun, ShownStep, ShownVoice, name_of
+from . import approval_mails, links, words
+from .approval_rows import Check, ShownRisk, Slot, Ticket
+from .deploy_words import ShownRun, ShownVoice, name_of
 
 OPEN_LINES = 40
 """A file with at most so many changed lines is shown open, when it is the first."""
 PATCH_LINES = 300
 WRITERS = 3
 """Names of those who wrote it."""
-_TONES = {"ok": ("ok", "circle-check"), "look": ("warn", "triangle-alert"), "bad": ("bad", "octagon-x")}
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
-
-
-@dataclass(slots=True)
-class ShownRisk:
-    """One signal."""
-
-    row: Risk
-
-    @property
-    def tone(self) -> str:
-        return _TONES[self.row.tone][0]
-
-    @property
-    def icon(self) -> str:
-        return _TONES[self.row.tone][1]
-
-
-@dataclass(slots=True)
-class Slot:
-    """One of the voices that it takes."""
-
-    css: str
-    icon: str
-    who: str
-    does: str
-    more: str = ""
-
-
-@dataclass(slots=True)
-class Ticket:
-    """What it is about."""
-
-    key: str
-    title: str = ""
-    says: str = ""
-    url: str = ""
-    severity: int = 0
-
-
-@dataclass(slots=True)
-class Check:
-    """One proof in the table."""
-
-    row: Proof
-    slug: str
-
-    @property
-    def step(self) -> ShownStep:
-        return ShownStep(self.row.step, self.slug)
-
-    @property
-    def name(self) -> str:
-        return f"{words.visible(self.row.step.name)}{f', {self.row.where}' if self.row.where else ''}"
-
-    @property
-    def says(self) -> str:
-        """What it found: the note of a person, facts, how long it took."""
-        step = self.row.step
-        if step.kind == StepKind.MANUAL and step.why:
-            return f"{name_of(step.by)}: {step.why}"
-        told = [f"{name} {value}" for name, value in list(step.facts.items())[:3]]
-        shown = self.step
-        if step.state == Step.State.FAILED:
-            told = [shown.ended or step.why[:120]]
-        return ", ".join(part for part in (*told, shown.took) if part)
-
-    @property
-    def url(self) -> str:
-        return self.step.url or links.run(self.slug, self.row.run.pk)
 
 
 class ApprovalPage:
     """Every word of the page; the view gives it the person and what was typed."""
 
-    def __init__(self, run: Run, person: Any, form: DecisionForm | None = None) -> None:
-        self.run, self.person = run, person
+    def __init__(self, run: Run, person: Any, form: DecisionForm | None = None, then: str = "") -> None:
+        """`then`: the key of what was kept at one decision; else the last one is shown, once it is decided."""
+        self.run, self.person, self.then = run, person, then
         self.project, self.slug = run.project, run.project.slug
         self.shown = ShownRun(run, self.slug)
         self.policy = FlowPolicy.from_data(run.project.policy)
@@ -136,7 +68,7 @@ class ApprovalPage:
         place = self.run.environment
         if place is None or place.live_since is None or self.delta.base.drift:
             return ""
-        if self.run.state not in (Run.State.ASKED, Run.State.QUEUED):
+        if not self.open:
             return ""  # What is live there since then may be this very run.
         return f"live for {words.duration(words.seconds_since(place.live_since))}"
 
@@ -147,19 +79,45 @@ class ApprovalPage:
     @cached_property
     def changed(self) -> list[str]:
         """What is other now than what was asked for."""
-        return changed(self.run) if self.run.state in ("asked", "queued") else []
+        return changed(self.run) if self.open else []
 
     @cached_property
     def holds(self) -> list[Hold]:
         """What keeps it from starting, whether it is approved or not."""
         return waits_for(self.run)
 
+    @cached_property
+    def mails(self) -> approval_mails.ShownMails | None:
+        """Whom no mail reached, for those who can do something about it."""
+        return approval_mails.shown(self.run) if self.waits and self.person.may(Act.DEPLOY) else None
+
     # ---- the change ----
+
+    @property
+    def open(self) -> bool:
+        """People may still speak or take it back: what there is to see now counts."""
+        return self.run.state in ("asked", "queued")
+
+    @property
+    def change_title(self) -> str:
+        if self.open:
+            return f"What will change in {self.where}"
+        return f"What {'changed' if self.run.live_at else 'would have changed'} in {self.where}"
+
+    @cached_property
+    def kept(self) -> list[Shown]:
+        """What was kept at each decision, the last first; nothing while it is open."""
+        return [] if self.open else shown_all(self.run)
 
     @cached_property
     def shown_then(self) -> Shown | None:
-        """What was kept when people decided; of a run that still waits, what there is to see now counts."""
-        return None if self.run.state in ("asked", "queued") else shown_last(self.run)
+        """That of the decision that was asked for, else of the last."""
+        named = [row for row in self.kept if str(row.pk) == self.then]
+        return next(iter(named or self.kept), None)
+
+    @property
+    def refetch_url(self) -> str:
+        return f"{self.url}?then={self.shown_then.pk}" if self.then and self.shown_then else self.url
 
     @property
     def then_says(self) -> str:
@@ -170,6 +128,8 @@ class ApprovalPage:
         voice = found.approval
         said = "approved it" if voice is not None and voice.says == "approve" else "said no"
         who = f"when {name_of(voice.person)} {said}" if voice is not None else "when it was decided, or ended"
+        if voice is None and self.run.glass_by is not None:
+            who = f"when {name_of(self.run.glass_by)} broke the glass"
         return f"This is what was to be seen {who}, {words.clock(found.at)}."
 
     @cached_property
@@ -251,15 +211,22 @@ class ApprovalPage:
 
     @cached_property
     def checks(self) -> list[Check]:
-        return [Check(row, self.slug) for row in proofs_of(self.run)]
+        """What had been checked: as kept, else as it is now."""
+        found = self.picture.proofs
+        return [Check(row, self.slug) for row in (proofs_of(self.run) if found is None else found)]
+
+    @property
+    def checks_say(self) -> str:
+        """Of when the table is."""
+        if self.shown_then is None:
+            return ""
+        if self.picture.proofs is None:
+            return "What the checks said then was not kept; this is what they say now."
+        return f"As they stood at {words.clock(self.shown_then.at)}."
 
     @property
     def passed(self) -> int:
         return sum(check.row.step.state in (Step.State.DONE, Step.State.SKIPPED) for check in self.checks)
-
-    @cached_property
-    def staged(self) -> list[ShownRun]:
-        return [ShownRun(row, self.slug) for row in staged(self.run)]
 
     # ---- after ----
 
@@ -282,7 +249,10 @@ class ApprovalPage:
 
     @cached_property
     def quorum(self) -> Quorum:
-        return quorum(self.run)
+        if self.open:
+            return quorum(self.run)
+        said, needed = said_then(self.run), self.picture.needed
+        return said if needed is None else replace(said, needed=needed)
 
     @cached_property
     def why_not(self) -> str:
@@ -312,13 +282,12 @@ class ApprovalPage:
 
     @cached_property
     def may_break(self) -> bool:
-        open_ = self.run.state in ("asked", "queued") and self.run.glass_by_id is None
-        return open_ and not may_break(self.run, self.person)
+        return self.open and self.run.glass_by_id is None and not may_break(self.run, self.person)
 
     @cached_property
     def may_withdraw(self) -> bool:
         mine = any(voice.person_id == self.person.pk for voice in self.quorum.given)
-        return mine and self.run.state in ("asked", "queued")
+        return mine and self.open
 
     @property
     def approve_words(self) -> str:
@@ -336,7 +305,7 @@ class ApprovalPage:
 
     @cached_property
     def slots(self) -> list[Slot]:
-        found = [_given(ShownVoice(voice)) for voice in (*self.quorum.given, *self.quorum.rejected)]
+        found = [self._given(voice) for voice in (*self.quorum.given, *self.quorum.rejected)]
         if not self.waits:
             return found
         for number in range(len(self.quorum.given), self.quorum.needed):
@@ -350,6 +319,18 @@ class ApprovalPage:
                 found.append(Slot("is-next", "", f"{nth.capitalize()} approval", "is missing"))
         return found
 
+    def _given(self, row: Approval) -> Slot:
+        voice = ShownVoice(row)
+        said = {"ok": ("is-done", "check", "approved"), "bad": ("is-bad", "x", "said no")}[voice.tone]
+        comment = f"“{words.visible(row.comment)}”" if row.comment else ""
+        carried = " to an earlier request of exactly the same" if row.carried_from_id else ""
+        does = f"{said[2]} at {words.clock(row.at)}{carried}"
+        seen = next((kept for kept in self.kept if kept.approval_id == row.pk), None)
+        if seen is None or len(self.kept) < 2:
+            return Slot(said[0], said[1], voice.name, does, comment)
+        url = f"{self.url}?then={seen.pk}"
+        return Slot(said[0], said[1], voice.name, does, comment, url, seen == self.shown_then)
+
     @property
     def expires(self) -> str:
         at = self.run.expires_at
@@ -359,7 +340,7 @@ class ApprovalPage:
 
     @property
     def estimate(self) -> str:
-        seconds = selectors.estimate(self.run)
+        seconds = selectors.estimate(self.run) if self.open else None
         return f"Runs like it take {words.lasted(seconds)}." if seconds is not None else ""
 
     def act_url(self, verb: str) -> str:
@@ -378,15 +359,12 @@ class ApprovalPage:
         return links.run_act(self.slug, "withdraw", self.run.pk, next=self.url)
 
     @property
+    def mail_url(self) -> str:
+        return links.run_act(self.slug, "mail-again", self.run.pk, next=self.url)
+
+    @property
     def glass_url(self) -> str:
         return links.run_act(self.slug, "glass", self.run.pk, next=self.url)
-
-
-def _given(voice: ShownVoice) -> Slot:
-    said = {"ok": ("is-done", "check", "approved"), "bad": ("is-bad", "x", "said no")}[voice.tone]
-    comment = f"“{words.visible(voice.row.comment)}”" if voice.row.comment else ""
-    carried = " to an earlier request of exactly the same" if voice.row.carried_from_id else ""
-    return Slot(said[0], said[1], voice.name, f"{said[2]} at {words.clock(voice.row.at)}{carried}", comment)
 
 
 def _head(sentence: str) -> tuple[str, str]:
