@@ -18,6 +18,9 @@ from releases.hotfixes.models import Hotfix
 from releases.projects.models import Project, Release
 
 _AREA = {"rows": 4}
+RELEASES = 200
+"""Releases among which the one that brought the bug is chosen: the newest."""
+_SEEN = "In plain words, without names: it stands on the status page, too."
 MOST_PARTS = 6
 """Components that stand in the form of a new incident; more of them are folded away."""
 
@@ -34,7 +37,7 @@ class MomentField(forms.DateTimeField):
 class DeclareForm(DashForm):
     """A new incident, asking as little as possible."""
 
-    title = forms.CharField(label="What is wrong, as users see it", max_length=200)
+    title = forms.CharField(label="What is wrong, as users see it", max_length=200, help_text=_SEEN)
     severity = forms.TypedChoiceField(
         label="Severity", coerce=int, choices=Severity.choices, initial=Severity.SEV2.value,
         help_text="SEV1: everybody, or money or data. SEV4: a few, with a way round it.",
@@ -45,8 +48,9 @@ class DeclareForm(DashForm):
     )  # fmt: skip
     public = forms.BooleanField(label="Show it on the status page", required=False, initial=True)
     impact = forms.CharField(
-        label="Who is hurt, and how", required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 2})
-    )
+        label="Who is hurt, and how", required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_SEEN,
+    )  # fmt: skip
     started_at = MomentField(label="Began", required=False, help_text="Leave it empty when it is not known.")
     detected_at = MomentField(label="Noticed", required=False)
     lead = OwnerField(label="Incident lead")
@@ -128,11 +132,12 @@ class ReleaseField(forms.ModelChoiceField):  # type: ignore[type-arg]
 class EditForm(DashForm):
     """What can be changed about an incident at any time."""
 
-    title = forms.CharField(label="What is wrong, as users see it", max_length=200)
+    title = forms.CharField(label="What is wrong, as users see it", max_length=200, help_text=_SEEN)
     severity = forms.TypedChoiceField(label="Severity", coerce=int, choices=Severity.choices)
     impact = forms.CharField(
-        label="Who is hurt, and how", required=False, max_length=10_000, widget=forms.Textarea(attrs=_AREA)
-    )
+        label="Who is hurt, and how", required=False, max_length=10_000, widget=forms.Textarea(attrs=_AREA),
+        help_text=_SEEN,
+    )  # fmt: skip
     public = forms.BooleanField(label="Show it on the status page", required=False)
     lead = OwnerField(label="Incident lead")
     communications = OwnerField(label="Communications")
@@ -161,7 +166,9 @@ class EditForm(DashForm):
             role.queryset = owners(incident.project)
         release = self.fields["introduced_by"]
         assert isinstance(release, forms.ModelChoiceField)  # noqa: S101 - for the type checker
-        release.queryset = Release.objects.filter(project=incident.project, deleted_at=None).order_by("-sort_key")[:200]
+        there = Release.objects.filter(project=incident.project, deleted_at=None).order_by("-sort_key")
+        # A queryset that is cut off cannot be asked for the one that was chosen.
+        release.queryset = there.filter(pk__in=list(there.values_list("pk", flat=True)[:RELEASES]))
 
 
 class TimesForm(DashForm):
@@ -274,6 +281,14 @@ class StatusPageForm(DashForm):
         super().__init__(*args, **kwargs)
         _choices(self, "projects", Project.objects.real().order_by("name"))
         _choices(self, "components", Component.objects.filter(retired_at=None).select_related("project"))
+
+    def clean_components(self) -> Any:
+        """What belongs to a project that is not on the page would never be shown."""
+        chosen, projects = self.cleaned_data["components"], self.cleaned_data.get("projects") or []
+        for row in chosen:
+            if projects and row.project not in projects:
+                raise forms.ValidationError(f"{row.name} belongs to {row.project.name}: choose that project, too.")
+        return chosen
 
 
 class ChannelForm(DashForm):

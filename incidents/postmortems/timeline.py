@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from incidents.response.facts import Fact, hotfix_facts, timeline
 from incidents.response.models import Incident
+from incidents.response.speakers import BETWEEN
 from releases import live
 from releases.hotfixes.models import Hotfix
 from releases.ledger.models import Event
@@ -21,6 +22,7 @@ from .models import Line, PostMortem
 from .writing import must_be_open, topic_of
 
 LONGEST_LINE = 500
+COLLEAGUE = "a colleague"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,13 @@ def fact_hide(postmortem: PostMortem, event: Event, hidden: bool, author: Any) -
 
 
 def role_of(postmortem: PostMortem, name: str) -> str:
-    """What somebody did here, in place of their name; machines keep theirs."""
+    """What somebody did here, in place of their name; machines keep theirs. Of several: each role once."""
+    names = name.split(BETWEEN)
+    if len(names) > 1:
+        roles_of = [role_of(postmortem, each) for each in names]
+        others = sum(role == COLLEAGUE for role in roles_of)
+        known = [role for role in dict.fromkeys(roles_of) if role != COLLEAGUE]
+        return BETWEEN.join(known + ([COLLEAGUE if others == 1 else f"{others} colleagues"] if others else []))
     if name in ("git", "worker", "sweep", "webhook", "operator", ""):
         return name
     incident, hotfix = postmortem.incident, postmortem.hotfix
@@ -99,7 +107,7 @@ def role_of(postmortem: PostMortem, name: str) -> str:
         ]  # fmt: skip
     if hotfix is not None:
         roles.append((hotfix.owner, "hotfix owner"))
-    return next((role for person, role in roles if person and person.get_username() == name), "a colleague")
+    return next((role for person, role in roles if person and person.get_username() == name), COLLEAGUE)
 
 
 def _facts(postmortem: PostMortem) -> list[Fact]:
@@ -118,7 +126,9 @@ def _with_rows(incident: Incident, facts: list[Fact]) -> list[Fact]:
     kinds = ("incident.updated", "incident.corrected")
     rows = Event.objects.filter(project=incident.project_id, subject=f"incident:{incident.key}", kind__in=kinds)
     said = {row.evidence.get("update"): row for row in rows}
-    return [replace(fact, event=said.get(fact.update.pk)) if fact.update else fact for fact in facts]
+    # What was corrected stays readable on the incident's page; what happened is told by its correction.
+    right = [fact for fact in facts if not hasattr(fact.update, "corrected_by")]
+    return [replace(fact, event=said.get(fact.update.pk)) if fact.update else fact for fact in right]
 
 
 def _fact(fact: Fact, by_event: dict[int, Line], slug: str) -> Entry:

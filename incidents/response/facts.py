@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from django.utils import timezone
+
 from releases.deploys.models import Environment, Run
 from releases.hotfixes.models import Hotfix
 from releases.hotfixes.stages import Stage, StageKey, StageState
@@ -14,6 +16,8 @@ from releases.projects.models import Release
 
 from .models import Incident, Update
 from .services import subject_of
+from .speakers import behind
+from .states import TIME_NAMES
 
 TOLD = {
     "branch": "branch cut", "tag": "tagged", "staging": "on staging", "production": "live in production",
@@ -25,6 +29,9 @@ _OWN = (
     "incident.declared", "incident.moved", "incident.reopened", "incident.hurts", "incident.timed", "incident.linked",
     "incident.unlinked", "incident.edited",
 )  # fmt: skip
+_WHEN = {
+    "started_at": "started", "detected_at": "was detected", "told_at": "was first told of", "ended_at": "ended",
+}  # fmt: skip
 _OVER = (StageState.DONE, StageState.SKIPPED)
 
 
@@ -65,10 +72,34 @@ def timeline(incident: Incident) -> list[Fact]:
     """Everything that happened, newest first: what was said, what changed, and what linked hotfixes went through."""
     facts = [_said(update) for update in incident.updates.select_related("author", "corrects", "corrected_by")]
     own = Event.objects.filter(project=incident.project_id, subject=subject_of(incident), kind__in=_OWN)
-    facts += [Fact(_happened(event), "state", event.why, event.actor_name, event=event) for event in own]
+    facts += [_own(event, incident) for event in own]
     for hotfix in incident.hotfixes.all():
         facts += hotfix_facts(hotfix)
     return sorted(facts, key=lambda fact: fact.at, reverse=True)
+
+
+def _own(event: Event, incident: Incident) -> Fact:
+    """What changed, in a whole sentence: of some rows the reason alone is in `why`."""
+    at, text = _happened(event), event.why
+    if event.kind == "incident.timed":
+        at, text = _timed(event, incident)
+    elif event.kind == "incident.reopened":
+        text = f"{incident.key} is open again: {event.why}"
+    elif event.kind == "incident.unlinked":
+        text = f"{event.old} is no part of it any more: {event.why}"
+    return Fact(at, "state", text, event.actor_name, event=event)
+
+
+def _timed(event: Event, incident: Incident) -> tuple[datetime, str]:
+    """A time that was set stands where it says that it happened, as long as it is the one that counts."""
+    name = next((name for name, words in TIME_NAMES.items() if words == event.target), "")
+    known = datetime.fromisoformat(event.new) if event.new != "not known" else None
+    if known is None:
+        return event.at, f"When it {_WHEN.get(name, event.target)} is not known: {event.why}"
+    if known == getattr(incident, name, None):
+        return known, f"It {_WHEN[name]}: {event.why}"
+    local = timezone.localtime(known)
+    return event.at, f"When it {_WHEN.get(name, event.target)} was set to {local:%-d %b, %H:%M}: {event.why}"
 
 
 def hotfix_facts(hotfix: Hotfix) -> list[Fact]:
@@ -83,7 +114,7 @@ def hotfix_facts(hotfix: Hotfix) -> list[Fact]:
         when = event.at if failed else _happened(event)
         text = event.why if failed else f"{hotfix.key}: {word}{_where(event)}."
         kind = "deploy" if event.target in ("staging", "production", "verify", "approval") else "git"
-        facts.append(Fact(when, kind, text, event.actor_name, event=event))
+        facts.append(Fact(when, kind, text, behind(hotfix, event), event=event))
     return facts
 
 

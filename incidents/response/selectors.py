@@ -98,7 +98,7 @@ def incident_page(incident: Incident) -> IncidentPage:
     return IncidentPage(
         incident=incident, hotfixes=hotfixes, timeline=timeline(incident), spoke_at=spoke_at, word_due=due,
         impacts=list(incident.impacts.select_related("component").order_by("component__order", "since")),
-        suggestion=suggestion(incident, hotfixes), warnings=warnings(incident, hotfixes) if incident.is_open else [],
+        suggestion=suggestion(incident, hotfixes), warnings=warnings(incident, hotfixes),
         exposure=exposure(incident, hotfixes),
     )  # fmt: skip
 

@@ -62,11 +62,12 @@ def incident_declare(
         declared_at=_past(at, "declared_at") or timezone.now(),
     )  # fmt: skip
     _in_order(fresh)
+    said = _text(text, "text", needed=False)
 
     def make(number: int) -> None:
         fresh.pk, fresh.number = None, number
         fresh.save(force_insert=True)
-        _declared(fresh, hurt or {}, hotfix, text, actor, at)
+        _declared(fresh, hurt or {}, hotfix, said, actor, at)
 
     _numbered(make, in_drill=drill is not None)
     fresh.refresh_from_db()
@@ -89,7 +90,7 @@ def _declared(
         _hurt(fresh, component, health, at)
     if hotfix is not None:
         _linked(fresh, hotfix, actor, at)
-    if text.strip():
+    if text:
         _said(fresh, text, Incident.State.INVESTIGATING, fresh.public, actor, at)
 
 
@@ -117,7 +118,7 @@ def incident_say(
         if public and not standing.public:
             raise IncidentError("public", "This incident is internal: nothing about it is told outside.", "internal")
         update = _said(standing, said, target, public, actor, when)
-        _moved(standing, target, why, actor, when)
+        _moved(standing, update, why, actor, when)
     incident.refresh_from_db()
     return update
 
@@ -262,8 +263,9 @@ def _said(
     return update
 
 
-def _moved(incident: Incident, state: Incident.State, why: str, actor: Any, at: datetime | None) -> None:
-    old, now = incident.state, _not_before(incident, at)
+def _moved(incident: Incident, update: Update, why: str, actor: Any, at: datetime | None) -> None:
+    """On to the state that the update leads to."""
+    old, state, now = incident.state, Incident.State(update.state), _not_before(incident, at)
     if old == state:
         return
     incident.state = state
@@ -277,10 +279,12 @@ def _moved(incident: Incident, state: Incident.State, why: str, actor: Any, at: 
         incident.ended_at = incident.ended_at or now
     elif reopens(old, state):
         incident.resolved_at = incident.ended_at = None
-    incident.save(update_fields=["state", "calm_at", "resolved_at", "ended_at"])
+        incident.times_why = {name: how for name, how in incident.times_why.items() if name != "ended_at"}
+    incident.save(update_fields=["state", "calm_at", "resolved_at", "ended_at", "times_why"])
     kind = "incident.reopened" if reopens(old, state) else "incident.moved"
     said = why or f"{incident.key} is {state.label.lower()}."
-    tell(incident, kind, actor, old=old, new=state.value, why=said, at=at and now)
+    evidence = {"update": update.pk, "said_outside": update.public}
+    tell(incident, kind, actor, old=old, new=state.value, why=said, at=at and now, evidence=evidence)
 
 
 def _not_before(incident: Incident, at: datetime | None) -> datetime:

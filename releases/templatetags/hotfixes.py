@@ -64,13 +64,15 @@ def radios(bound: Any, css: str = "") -> SafeString:
             for number, (option, label) in enumerate(bound.field.choices)
         ),
     )  # fmt: skip
+    hint = format_html('<p class="hint" id="{}-hint">{}</p>', bound.auto_id, bound.help_text) if bound.help_text else ""
+    told = format_html(' aria-describedby="{}-hint"', bound.auto_id) if hint else ""
     error = (
         format_html('<p class="err">{}{}</p>', icon("circle-alert", "i--sm"), bound.errors[0]) if bound.errors else ""
     )
     wrong = " is-err" if bound.errors else ""
     return format_html(
-        '<fieldset class="field choice{} {}"><legend>{}</legend><div class="choice-o">{}</div>{}</fieldset>',
-        wrong, css, bound.label, options, error,
+        '<fieldset class="field choice{} {}"{}><legend>{}</legend><div class="choice-o">{}</div>{}{}</fieldset>',
+        wrong, css, told, bound.label, options, hint, error,
     )  # fmt: skip
 
 

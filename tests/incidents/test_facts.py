@@ -11,7 +11,7 @@ from django.utils import timezone
 from incidents.response.facts import exposure, suggestion, timeline, warnings
 from incidents.response.models import Incident, Update
 from incidents.response.reminders import incidents_remind, incidents_silent
-from incidents.response.services import incident_link, incident_say
+from incidents.response.services import incident_link, incident_say, incident_time, incident_unlink
 from releases.hotfixes.models import Hotfix
 from releases.ledger.models import Event
 from releases.ledger.services import event_write
@@ -145,3 +145,27 @@ def test_the_minutes_of_silence_depend_on_severity_and_internal_ones_owe_no_word
         minutes: len(incidents_silent(now + timedelta(minutes=minutes))) for minutes in (1, 31, 61, 241, 24 * 60 + 1)
     }
     assert after == {1: 0, 31: 1, 61: 2, 241: 3, 1441: 4}
+
+
+def test_what_people_set_stands_on_the_timeline_in_whole_sentences(project: Project) -> None:
+    incident = make_incident(project)
+    hotfix = linked(project, incident)
+    began = timezone.now() - timedelta(days=2)
+    incident_time(incident, "started_at", began - timedelta(hours=1), "A guess.")
+    incident_time(incident, "started_at", began, "The graph bends then.")
+    incident_time(incident, "detected_at", None, "Nobody wrote it down.")
+    incident_unlink(incident, hotfix, "Another bug.")
+    incident_say(incident, "Over.", state="resolved")
+    incident_time(incident, "ended_at", timezone.now(), "The last decline.")
+    incident_say(incident, "Back.", state="investigating", why="Declines rise.")
+    facts = timeline(incident)
+    texts = [fact.text for fact in facts]
+    assert facts[-1].text == "It started: The graph bends then."
+    assert facts[-1].at == began
+    assert any(text.startswith("When it started was set to ") and text.endswith(": A guess.") for text in texts)
+    assert "When it was detected is not known: Nobody wrote it down." in texts
+    assert f"{hotfix.key} is no part of it any more: Another bug." in texts
+    assert f"{incident.key} is open again: Declines rise." in texts
+    incident.refresh_from_db()
+    # How its end was known went with that end.
+    assert "ended_at" not in incident.times_why

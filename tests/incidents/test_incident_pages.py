@@ -10,7 +10,7 @@ from django.test import Client
 from incidents.response.models import Health, Incident, Update
 from incidents.response.services import incident_declare, incident_link, incident_say
 from releases.projects.models import Project
-from tests.factories import make_project, make_user
+from tests.factories import make_project, make_release, make_user
 from tests.incidents.making import make_component, make_hotfix, reached
 
 pytestmark = pytest.mark.django_db
@@ -166,3 +166,15 @@ def test_lists_show_open_ones_first_and_cost_the_same_for_many(
     part = page.get("/incidents/?show=over", headers={"HX-Request": "true", "HX-Target": "incidents"}).content.decode()
     assert part.lstrip().startswith('<div id="incidents"')
     assert part.count("Resolved") == 15
+
+
+def test_the_release_that_brought_it_can_be_chosen(page: Client, project: Project, mira: Any) -> None:
+    incident = incident_declare(project, "Cards fail")
+    bad = make_release(project, "v1.2.0")
+    url = f"/incidents/{incident.key}/edit/"
+    html = page.get(url).content.decode()
+    assert "v1.2.0" in html
+    assert "it stands on the status page, too" in html
+    answer = page.post(url, {"title": "Cards fail", "severity": "2", "public": "on", "introduced_by": bad.pk})
+    incident.refresh_from_db()
+    assert (answer.status_code, incident.introduced_by) == (302, bad)

@@ -222,3 +222,11 @@ def test_people_see_the_incidents_of_their_projects(project: Project) -> None:
     person = make_user(projects=[project])
     assert [row.title for row in incidents_of(person)] == ["Card payments fail"]
     assert (open_count(person), open_count(person, project)) == (1, 1)
+
+
+@pytest.mark.parametrize("text", ["a\u202eb", "x" * 10_001, "a\x00b"])
+def test_a_first_public_word_is_checked_like_every_other(project: Project, text: str) -> None:
+    with pytest.raises(IncidentError) as refused:
+        make_incident(project, text=text)
+    assert refused.value.field == "text"
+    assert not Incident.objects.exists()

@@ -15,6 +15,7 @@ from incidents.status.models import StatusPage
 from releases.ledger.models import Event
 from releases.projects.models import Project
 from tests.factories import make_project, make_user
+from tests.incidents.making import make_component
 
 pytestmark = pytest.mark.django_db
 
@@ -134,3 +135,12 @@ def test_what_is_typed_wrong_is_said_and_nothing_made(page: Client, project: Pro
     )
     assert answer.status_code == 422
     assert not StatusPage.objects.exists()
+
+
+def test_parts_of_projects_that_are_not_on_the_page_are_refused(page: Client, project: Project) -> None:
+    other = make_component(make_project("ledger"), "Payouts")
+    told = {"title": "Shop", "slug": "shop", "visibility": "public", "projects": [project.pk]}
+    assert "None: all of these projects." in page.get("/incident-settings/page/").content.decode()
+    answer = page.post("/incident-settings/page/", told | {"components": [other.pk]})
+    assert answer.status_code == 422
+    assert "Payouts belongs to ledger: choose that project, too." in answer.content.decode()
