@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from django.conf import settings
@@ -24,6 +25,10 @@ LOOK_BACK = timedelta(minutes=10)
 """Transactions do not end in the order in which they began: rows this young are looked at again."""
 STALE = timedelta(hours=24)
 """What is older is not announced any more: a dashboard that was off for a week does not tell of it all at once."""
+
+UPDATE = "incident-update"
+_LED_TO = ("incident-over", "incident-reopened")
+"""What an update can lead to."""
 
 Recipients = Callable[[Channel, Event], Iterable[tuple[str, str]]]
 """Who gets a row on a channel of subscribers: address, and the link by which they leave."""
@@ -63,7 +68,6 @@ def _announce(event: Event, topic: Topic, channels: Sequence[Channel], subscribe
         return set()
     about = about_of(event, topic)
     rank = severity_of(event, about)
-    words = words_of(about)
     fact = {
         "id": f"event-{event.pk}", "topic": topic.key, "at": event.at.isoformat(), "project": about.project,
         "thing": about.thing, "title": about.title, "severity": about.severity, "state": about.state, "tag": about.tag,
@@ -72,6 +76,7 @@ def _announce(event: Event, topic: Topic, channels: Sequence[Channel], subscribe
     for channel in wanted:
         if rank is not None and rank > channel.worst:
             continue
+        words = words_of(_as_told_to(channel, about))
         messages = [
             Message(
                 event=event, channel=channel, recipient=recipient, subject=words.subject,
@@ -92,8 +97,25 @@ def _wants(channel: Channel, topic: Topic, event: Event) -> bool:
         return False
     if not channel.internal and not may_leave(topic, event):
         return False
+    if topic.key in _LED_TO and UPDATE in channel.kinds and _has_words(channel, event):
+        return False
     chosen = {project.pk for project in channel.projects.all()}
     return not chosen or event.project_id in chosen
+
+
+def _has_words(channel: Channel, event: Event) -> bool:
+    """The update that led to this state goes to the channel as well: it says the same in its author's words."""
+    return "said_outside" in event.evidence and (channel.internal or bool(event.evidence["said_outside"]))
+
+
+def _as_told_to(channel: Channel, about: About) -> About:
+    """Outside nobody reads why it was opened again, and a page's subscribers go on to that page."""
+    if not channel.internal and about.topic == "incident-reopened":
+        about = replace(about, why="")
+    if channel.kind == Channel.Kind.SUBSCRIBERS and channel.page is not None:
+        part = f"#{about.thing}" if about.topic.startswith("incident-") else ""
+        about = replace(about, link=f"{settings.PUBLIC_URL}/status/{channel.page.slug}/{part}")
+    return about
 
 
 def _recipients(channel: Channel, event: Event, subscribers: Recipients | None) -> list[tuple[str, str]]:

@@ -155,6 +155,10 @@ def recipients_of(channel: Channel, event: Event) -> list[tuple[str, str]]:
     key = event.subject.partition(":")[2]
     incident = Incident.objects.filter(number=key[4:]).first() if key.startswith("INC-") and key[4:].isdigit() else None
     hurt = set(incident.impacts.values_list("component", flat=True)) if incident else set()
+    parts = set(page.components.values_list("pk", flat=True))
+    if hurt and parts and not hurt & parts:
+        # It is not on the page either.
+        return []
     # Rows are looked at more than once: nobody gets what happened before they asked for it.
     rows = Subscriber.objects.filter(page=page, left_at=None, confirmed_at__lte=event.at)
     found: dict[str, str] = {}

@@ -168,3 +168,37 @@ def test_addresses_that_never_confirmed_or_left_are_not_kept(page: StatusPage) -
 def test_hidden_pages_take_no_subscriptions(client: Client, page: StatusPage, project: Project) -> None:
     page_save("shop", "Shop", "hidden", [project], page=page)
     assert client.post("/status/shop/subscribe/", {"email": "ada@example.com"}).status_code == 404
+
+
+def test_subscribers_go_on_to_their_page_and_hear_of_an_end_once(
+    client: Client, page: StatusPage, project: Project, mailbox: Mailbox
+) -> None:
+    subscribe(client, page, mailbox)
+    incident = incident_declare(project, "Cards fail")
+    incident_say(incident, "Over.", state="resolved")
+    incident_say(incident, "It is back.", state="investigating", why="Mira saw it in the log.")
+    incident_say(incident, "Among ourselves.", state="resolved", public=False)
+    incident_say(incident, "Still among ourselves.", state="investigating", public=False, why="Mira saw it again.")
+    deliver(page)
+    mails = mailbox.mails[1:]
+    assert [mail["Subject"] for mail in mails] == [
+        "SEV2 incident: Cards fail", "Resolved: Cards fail", "Investigating: Cards fail", "Resolved: Cards fail",
+        "Open again: Cards fail",
+    ]  # fmt: skip
+    for mail in mails:
+        text = mail.get_content()
+        assert f"/status/shop/#{incident.key}" in text
+        assert f"/incidents/{incident.key}/" not in text
+        assert "Mira" not in text
+
+
+def test_nobody_hears_of_parts_that_are_not_on_their_page(
+    client: Client, page: StatusPage, project: Project, mailbox: Mailbox
+) -> None:
+    cards, payouts = project.components.order_by("name")
+    page.components.set([cards])
+    subscribe(client, page, mailbox)
+    incident_declare(project, "Payouts late", hurt={payouts: 3})
+    incident_declare(project, "Cards fail", hurt={cards: 3})
+    deliver(page)
+    assert [mail["Subject"] for mail in mailbox.mails[1:]] == ["SEV2 incident: Cards fail"]
