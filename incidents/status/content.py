@@ -154,7 +154,7 @@ def content_of(page: StatusPage, now: datetime | None = None) -> Content:
     return Content(
         slug=page.slug, title=page.title, says=page.says, parts=parts, zone=str(zone), feed=tuple(shown),
         open=tuple(row for row in shown if row.is_open), recent=tuple(recent),
-        planned=tuple(_planned(components, moment)), today=moment.astimezone(zone).date(),
+        planned=tuple(_planned(page, components, moment)), today=moment.astimezone(zone).date(),
     )  # fmt: skip
 
 
@@ -257,9 +257,11 @@ def _watched(incidents: Iterable[Incident]) -> set[int]:
     }
 
 
-def _planned(components: Sequence[Component], now: datetime) -> list[Planned]:
+def _planned(page: StatusPage, components: Sequence[Component], now: datetime) -> list[Planned]:
+    """Work on something on this page, or on nothing that has a name."""
+    mine = Q(components__in=components) | Q(components=None, project__in=page.projects.all())
     rows = (
-        Maintenance.objects.filter(components__in=components, cancelled_at=None, ends_at__gt=now)
+        Maintenance.objects.filter(mine, cancelled_at=None, ends_at__gt=now)
         .distinct()
         .prefetch_related("components")
         .order_by("starts_at")[:10]

@@ -143,6 +143,13 @@ def test_planned_work_is_announced_and_told_while_it_lasts(page: StatusPage, pro
     assert content_of(page, now + timedelta(hours=3)).planned == ()
 
 
+def test_planned_work_that_touches_nothing_with_a_name_is_announced_too(page: StatusPage, project: Project) -> None:
+    soon = timezone.now() + timedelta(hours=1)
+    maintenance_plan(project, "New certificates", soon, soon + timedelta(hours=1))
+    maintenance_plan(make_project("other"), "Theirs", soon, soon + timedelta(hours=1))
+    assert [plan.title for plan in content_of(page).planned] == ["New certificates"]
+
+
 def test_json_feed_and_badge(page: StatusPage, project: Project) -> None:
     incident = incident_declare(project, "Cards <fail> & more", hurt={cards(project): Health.DOWN})
     update = incident_say(incident, "We look into it.", state="identified")
