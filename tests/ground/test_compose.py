@@ -15,6 +15,8 @@ from django.conf import settings
 from django.core.management import get_commands
 from ruamel.yaml import YAML
 
+from hotfixdash import crowds, tails
+
 ROOT = Path(settings.BASE_DIR)
 BIN = Path(sys.executable).parent
 WANTED = {"web", "events", "worker", "worker-git", "worker-deploy", "beat", "postgres", "redis"}
@@ -118,6 +120,20 @@ def test_every_queue_has_a_worker() -> None:
     }
     needed = {settings.CELERY_TASK_DEFAULT_QUEUE} | {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()}
     assert needed <= served
+
+
+def test_what_crowds_ask_for_goes_where_it_is_answered_once() -> None:
+    config = compose()["configs"]["proxy"]["content"].replace("$$", "$")
+    found = re.search(r"location ~ (\S+) \{ proxy_pass http://stream; \}", config)
+    assert found
+    for path, meant in {
+        "/projects/shop/deploys/12/": True, "/projects/shop/deploys/12/log/": True,
+        "/projects/shop/deploys/12/log.txt": False, "/projects/shop/deploys/12/abort/": False,
+        "/projects/shop/deploys/": False, "/projects/shop/deploys/history/": False,
+    }.items():  # fmt: skip
+        scope = {"method": "GET", "path": path, "query_string": b"", "headers": [(b"hx-target", b"run")]}
+        assert bool(re.search(found[1], path)) is meant, path
+        assert (tails.is_meant(scope) or crowds.is_meant(scope)) is meant, path
 
 
 def test_image_is_made_with_the_same_commands() -> None:
