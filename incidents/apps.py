@@ -6,6 +6,7 @@ class IncidentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Take a place among the tabs and on other pages; releases knows nothing of incidents."""
+        from releases.demo.others import PUBLIC_PAGES, STORIES
         from releases.views.strips import ON_HOTFIX, ON_OVERVIEW, ON_OVERVIEW_INSIDE
         from releases.views.tabs import COUNTS, OF_DRILLS, OF_OTHERS
 
@@ -21,3 +22,5 @@ class IncidentsConfig(AppConfig):
             ON_HOTFIX.append("incidents.views.postmortem_strips.on_hotfix")
             ON_OVERVIEW_INSIDE.append("incidents.views.postmortem_strips.on_overview_side")
             ON_OVERVIEW_INSIDE.append("incidents.views.drill_strips.on_overview_side")
+            STORIES.append("incidents.demo.story.story_tell")
+            PUBLIC_PAGES.append("incidents.demo.story.pages")

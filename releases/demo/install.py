@@ -26,6 +26,7 @@ from releases.projects.services import project_add, project_delete
 from releases.projects.services.mirrors import facts_file, mirror_folder, mirror_remove
 
 from .build import CATALOGUE, build
+from .others import others_tell
 from .shipping import shipping_make
 from .tickets import tickets_make
 
@@ -130,6 +131,7 @@ def _judge(projects: list[Project], carry_out: Callable[[int], Any], say: Callab
         _plan(project)
         tickets_make(project)
         shipping_make(project)
+    others_tell(projects)
 
 
 def _plan(project: Project) -> None:

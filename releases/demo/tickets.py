@@ -54,13 +54,14 @@ def _answers(reasons: dict[str, str], *, no: str = "") -> dict[str, Answer]:
     return {key: Answer(key != no, why) for key, why in reasons.items()}
 
 
-def _dated_back(
-    hotfix: Hotfix, opened: timedelta, triaged: timedelta, cut: timedelta, reviewed: timedelta | None = None
-) -> None:
-    """As if it had been opened, triaged, cut and reviewed so long ago; then look again."""
+def _seen(project: Project, branch: str, ago: timedelta) -> None:
+    """As if somebody had looked when the branch was cut; before anybody opens its ticket, which reads that."""
+    Ref.objects.filter(project=project, name=f"refs/heads/{branch}").update(first_seen_at=timezone.now() - ago)
+
+
+def _dated_back(hotfix: Hotfix, opened: timedelta, triaged: timedelta, reviewed: timedelta | None = None) -> None:
+    """As if it had been opened, triaged and reviewed so long ago; then look again."""
     now = timezone.now()
-    branch = Ref.objects.filter(project=hotfix.project, name=f"refs/heads/{hotfix.branch}")
-    branch.update(first_seen_at=now - cut)
     Hotfix.objects.filter(pk=hotfix.pk).update(created_at=now - opened, triaged_at=now - triaged)
     if reviewed is not None:
         Review.objects.filter(hotfix=hotfix).update(at=now - reviewed)
@@ -69,6 +70,7 @@ def _dated_back(
 
 def _checkout(project: Project, people: People) -> None:
     """The card timeout: live, reviewed, and owed to develop; and a waiver that ends within the week."""
+    _seen(project, "hotfix/TICKET-1234", timedelta(hours=3, minutes=31))
     hotfix = hotfix_open(
         project, "TICKET-1234", "Send 3-D Secure timeout in milliseconds", severity=2, owner=people.engineer,
         impact="Some card payments are declined: the bank takes our timeout of 30 for 30 milliseconds.",
@@ -80,8 +82,7 @@ def _checkout(project: Project, people: People) -> None:
     if people.reviewer is not None and hotfix.commits:
         hotfix_review(hotfix, Review.Says.APPROVE, "Small and tested. Go.", hotfix.head, people.reviewer)
     _dated_back(
-        hotfix, timedelta(hours=3, minutes=40), timedelta(hours=3, minutes=34), timedelta(hours=3, minutes=31),
-        timedelta(hours=2, minutes=42),
+        hotfix, timedelta(hours=3, minutes=40), timedelta(hours=3, minutes=34), timedelta(hours=2, minutes=42)
     )  # fmt: skip
     waived = Verdict.objects.filter(project=project, fix__ticket="TICKET-1176", target__branch="support/1.1").first()
     if waived is not None:
@@ -91,22 +92,24 @@ def _checkout(project: Project, people: People) -> None:
 
 def _ledger(project: Project, people: People) -> None:
     """One with a branch and a review to come; one that conflicts with develop."""
+    _seen(project, "hotfix/TICKET-1241", timedelta(minutes=60))
     hotfix = hotfix_open(
         project, "TICKET-1241", "Keep the currency when splitting a payout", severity=2, owner=people.engineer,
         impact="Payouts in yen arrive with cents that do not exist; the bank sends them back.", actor=people.lead,
     )  # fmt: skip
     hotfix_triage(hotfix, _answers(HURTS), people.lead)
     hotfix_choose_way(hotfix, Hotfix.Way.CUT, "develop waits for the new periods.", people.lead)
-    _dated_back(hotfix, timedelta(minutes=75), timedelta(minutes=70), timedelta(minutes=60))
+    _dated_back(hotfix, timedelta(minutes=75), timedelta(minutes=70))
     hotfix_adopt(project, "v3.8.3", people.lead)
 
 
 def _invoices(project: Project, people: People) -> None:
-    """Just opened: triage waits."""
+    """One just opened: triage waits; and one that is live and was taken back on develop."""
     hotfix_open(
         project, "TICKET-1247", "Credit notes show the total twice", severity=3, owner=people.lead,
         actor=people.engineer,
     )  # fmt: skip
+    hotfix_adopt(project, "v2.9.3", people.lead)
 
 
 def _identity(project: Project, people: People) -> None:

@@ -139,9 +139,10 @@ def test_the_work_done_again_by_hand_is_about_ninety_percent_alike(reports: dict
 
 
 def test_version_bumps_are_chores(reports: dict[str, Report]) -> None:
-    chores = [fix for report in reports.values() for fix in report.fixes if fix.chore]
+    chores = [fix.subject for report in reports.values() for fix in report.fixes if fix.chore]
     assert chores
-    assert all(fix.subject.startswith("Release ") for fix in chores)
+    # A commit that an action item asked for touches nothing but what lies beside the release notes.
+    assert {text for text in chores if not text.startswith("Release ")} == {"Look at unusual names before each release"}
 
 
 def test_security_fixes_are_marked(reports: dict[str, Report]) -> None:

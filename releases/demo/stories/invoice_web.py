@@ -173,6 +173,16 @@ _ESCAPE = patch("""
 +        self.assertNotIn("<b>", document({"number": 6, "customer": customer}))
 """)
 
+_UNUSUAL = """# Before each release
+
+Look at the invoices of these customers, on paper and on a screen:
+
+- `<b>Tea</b> House`
+- `Fish & Chips "Harbour"`
+- `O'Neill`
+"""
+"""Lies where release notes lie, so it is no fix that any branch could lack."""
+
 _THINGS = (
     Thing("invoice", "invoices", ("customer", "total"), ("draft", "sent", "paid")),
     Thing("reminder", "reminders", ("invoice", "level"), ("planned", "sent")),
@@ -219,6 +229,14 @@ def plan(story: Story) -> None:
     story.hotfix(_ESCAPED)
     _releases(story)
     _develop(story)
+    _learned(story)
+
+
+def _learned(story: Story) -> None:
+    """What a post-mortem asked for; its commit says so."""
+    subject, body = "Look at unusual names before each release", "Action: PM-1-2"
+    edits = [add("docs/releases/before.md", _UNUSUAL)]
+    story.commit(age(days=4), "main", subject, edits, by=PRIYA, body=body)
 
 
 def _releases(story: Story) -> None:

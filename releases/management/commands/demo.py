@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from hotfixdash.accounts.demo import logins_shown
 from releases.demo.install import NotEmpty, demo_install, demo_remove
+from releases.demo.others import public_pages
 from releases.demo.shipping import NotShipped, shipping_first
 from releases.deploys.carrying import run_carry_out
 from releases.deploys.errors import DeployRefused
@@ -39,8 +40,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         quiet = options["verbosity"] == 0
         # Judged and shipped here and now, as a worker would. The broker may not run yet, and no page is open: live
-        # updates that go nowhere are no news.
-        logging.getLogger("releases.live").setLevel(logging.ERROR)
+        # updates that go nowhere are no news, and nothing is kept that has to be forgotten.
+        for name in ("releases.live", "hotfixdash.cache"):
+            logging.getLogger(name).setLevel(logging.ERROR)
         if options["ship"]:
             self._ship(quiet)
             return
@@ -70,6 +72,8 @@ class Command(BaseCommand):
 
     def _tell(self, count: int) -> None:
         self.stdout.write(f"The demo is ready: {count} projects.")
+        for label, path in public_pages():
+            self.stdout.write(f"{label}, for everybody: {settings.PUBLIC_URL}{path}")
         if not settings.DEMO_LOGINS_ALLOWED:
             self.stdout.write(f"HOST is {settings.HOST}, which others can reach: the demo's log-ins are switched off.")
             self.stdout.write("Make an account: manage.py account create NAME --role viewer --password-stdin")
