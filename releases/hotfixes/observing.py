@@ -136,10 +136,24 @@ def _events(
             continue
         said = f"{stage.key.label}: {_WORDS[stage.state]}" + (f", {stage.detail}." if stage.detail else ".")
         evidence = {"at": stage.at, "head": row.head, "tag": row.tag, "branch": row.branch}
-        events.append(_event(row, "hotfix.stage", said, state.value, stage.state.value, stage.key.value, evidence))
+        news = _event(row, "hotfix.stage", said, state.value, stage.state.value, stage.key.value, evidence)
+        news.actor_name = _behind(stage)
+        events.append(news)
     for event in events:
         event.at = at
     return events
+
+
+_TOLD = (StageKey.TESTS, StageKey.BUILD, StageKey.STAGING, StageKey.APPROVAL, StageKey.VERIFY)
+"""Stages that git knows nothing of: what runs pipelines tells of them."""
+
+
+def _behind(stage: Stage) -> str:
+    """Who or what brought it there: people for what people say, as its line names them."""
+    named = stage.detail.partition("by ")[2]
+    if stage.state is StageState.DONE and stage.key in (StageKey.REVIEW, StageKey.APPROVAL) and named:
+        return named[:150]
+    return "worker" if stage.key in _TOLD else "git"
 
 
 def _pushed(row: Hotfix, before: dict[str, Any]) -> Event:
