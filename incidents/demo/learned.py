@@ -21,8 +21,8 @@ from releases.hotfixes.stages import Stage, StageKey, StageState
 
 PARTS = {
     "summary": "Names with markup in them changed how an invoice was printed: parts of the address were missing. We "
-    "heard of it from a shop. Version 2.9.3 escapes every name.\n\ndevelop took the fix over and took it back on the "
-    "same day, because its new font drops escaped characters. **Until it has another one, the next release brings "
+    "heard of it from a shop. Version 2.9.3 escapes every name.\n\ndevelop took the fix over and took it back within "
+    "a day, because its new font drops escaped characters. **Until it has another one, the next release brings "
     "the bug back.**",
     "impact": "Customers whose name holds characters such as `<` or `&`. Amounts and numbers were right. A name could "
     "carry markup of its own into the file, which is why this was a hotfix and did not wait.",

@@ -144,6 +144,6 @@ def _outside(projects: list[Project], named: Named, people: People) -> None:
             components=[named["Balances"]], actor=people.lead,
         )  # fmt: skip
     page_save(
-        SLUG, "Demo shop status", StatusPage.Visibility.PUBLIC, projects, components=named.values(), page=page,
+        SLUG, "Demo shop", StatusPage.Visibility.PUBLIC, projects, components=named.values(), page=page,
         says="Invoices and payouts of the demo, as its customers see them.", actor=people.reviewer,
     )  # fmt: skip

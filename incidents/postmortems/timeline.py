@@ -44,7 +44,8 @@ def entries(postmortem: PostMortem, *, hidden: bool = False) -> list[Entry]:
     """Everything, oldest first; what people hid only when asked for."""
     lines = list(postmortem.lines.select_related("author", "event"))
     by_event = {line.event_id: line for line in lines if line.event_id is not None}
-    found = [_fact(fact, by_event, postmortem.project.slug) for fact in _facts(postmortem)]
+    # Newest first, also among those of one moment, which the sorting below leaves in the order in which they stand.
+    found = [_fact(fact, by_event, postmortem.project.slug) for fact in reversed(_facts(postmortem))]
     found += [
         Entry(line.at, "added", line.text, line.author.get_username() if line.author else "", line=line, link=line.link)
         for line in lines

@@ -109,7 +109,8 @@ def _invoices(project: Project, people: People) -> None:
         project, "TICKET-1247", "Credit notes show the total twice", severity=3, owner=people.lead,
         actor=people.engineer,
     )  # fmt: skip
-    hotfix_adopt(project, "v2.9.3", people.lead)
+    live = hotfix_adopt(project, "v2.9.3", people.lead)
+    Hotfix.objects.filter(pk=live.pk).update(created_at=timezone.now() - timedelta(days=9, hours=5))
 
 
 def _identity(project: Project, people: People) -> None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from incidents.response.components import component_retire, health_of, maintenance_cancel, maintenance_plan
 from incidents.response.errors import IncidentError
+from incidents.response.facts import timeline
 from incidents.response.models import Health, Incident, Update
 from incidents.response.selectors import incident_page, incidents_of, open_count
 from incidents.response.services import (
@@ -230,3 +231,32 @@ def test_a_first_public_word_is_checked_like_every_other(project: Project, text:
         make_incident(project, text=text)
     assert refused.value.field == "text"
     assert not Incident.objects.exists()
+
+
+def test_what_is_written_down_afterwards_stands_where_it_happened(project: Project) -> None:
+    now = timezone.now()
+    hurt = {make_component(project): Health.DOWN}
+    incident = make_incident(project, detected_at=now - timedelta(hours=3), hurt=hurt, at=now - timedelta(hours=2))
+    assert incident.declared_at == now - timedelta(hours=2)
+    incident_say(incident, "It is over.", state="resolved", at=now - timedelta(hours=1))
+    impact = incident.impacts.get()
+    assert (impact.since, impact.until) == (now - timedelta(hours=2), now - timedelta(hours=1))
+    assert (incident.resolved_at, incident.ended_at) == (impact.until, impact.until)
+    told = [(fact.text, fact.at) for fact in timeline(incident) if fact.kind == "state"]
+    assert [at for _, at in told] == [now - timedelta(hours=1), now - timedelta(hours=2)]
+    # The ledger itself says when it was written.
+    assert all(event.at >= now for event in Event.objects.filter(subject=f"incident:{incident.key}"))
+
+
+def test_nothing_is_over_before_it_began(project: Project) -> None:
+    now = timezone.now()
+    incident = make_incident(project, detected_at=now - timedelta(hours=1), hurt={make_component(project): Health.DOWN})
+    incident_say(incident, "It is over.", state="resolved", at=now - timedelta(hours=2))
+    impact = incident.impacts.get()
+    assert impact.until == incident.ended_at
+    assert impact.until >= impact.since >= incident.detected_at
+
+
+def test_nothing_is_declared_in_the_future(project: Project) -> None:
+    with pytest.raises(IncidentError, match="future"):
+        make_incident(project, at=timezone.now() + timedelta(hours=1))
