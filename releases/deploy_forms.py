@@ -111,7 +111,7 @@ class RollbackForm(DashForm):
 
     anew = forms.BooleanField(
         label="Build it anew first", required=False,
-        help_text="Its artifact is kept no longer. It goes back when exactly the same comes out.",
+        help_text="Needed for one whose artifact is kept no longer. It goes back when exactly the same comes out.",
     )  # fmt: skip
 
     def __init__(self, choices: Iterable[tuple[int, str]], *args: Any, gone: bool = False, **kwargs: Any) -> None:

@@ -32,6 +32,7 @@ from .deploy_progress import Progress, progress_of
 from .deploy_words import STATES, ShownRun, ShownStep, ShownVoice, name_of
 from .kept import kept
 from .offers import Offer
+from .run_follows import follows
 from .timeline import ShownEvent
 
 ACTS = (Act.SHIP, Act.DEPLOY, Act.APPROVE)
@@ -155,6 +156,11 @@ class RunPage:
         if not found and self.run.state == Run.State.QUEUED:
             return ["It starts as soon as a worker is free."]
         return found
+
+    @cached_property
+    def follows(self) -> list[str]:
+        """What happens when it ends well, in sentences."""
+        return follows(self.run)
 
     @cached_property
     def progress(self) -> Progress | None:
