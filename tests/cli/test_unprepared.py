@@ -21,7 +21,7 @@ def test_an_empty_database_is_told_in_a_sentence(tmp_path: Path, command: tuple[
 
 
 def test_one_of_an_earlier_version_is_told_so(tmp_path: Path) -> None:
-    assert run_command(tmp_path, "migrate", "releases", "0001").code == 0
+    assert run_command(tmp_path, "migrate", "accounts").code == 0
     ran = run_command(tmp_path, "hotfix", "list")
     assert ran.code == 1
     assert ran.err.startswith("The database is from an earlier version. Run `make run`")
