@@ -159,7 +159,10 @@ class Copies:
                 # Another process draws it right now; the next look takes what that one leaves.
                 return held or stored
             # The mark was read before the content: what changes in between is seen by the next look.
-            copy = Copy(forms_of(content_of(row)), mark, time.time())
+            now, before = time.time(), held or stored
+            drawn = forms_of(content_of(row)).items()
+            forms = {name: form.after(before.forms.get(name) if before else None, now) for name, form in drawn}
+            copy = Copy(forms, mark, now)
             self._store(slug, copy)
             return copy
 
@@ -178,7 +181,8 @@ class Copies:
     def _store(self, slug: str, copy: Copy) -> None:
         """Leave it on disk for the others, and for a day without a database. A full disk costs only that."""
         where = self.folder / slug
-        about = {"mark": copy.mark, "drawn": copy.drawn, "forms": {n: [f.kind, f.etag] for n, f in copy.forms.items()}}
+        forms = {name: [form.kind, form.etag, form.changed] for name, form in copy.forms.items()}
+        about = {"mark": copy.mark, "drawn": copy.drawn, "forms": forms}
         try:
             where.mkdir(parents=True, exist_ok=True)
             for name, form in copy.forms.items():
@@ -198,8 +202,8 @@ class Copies:
             about = json.loads((where / ABOUT).read_text())
             forms = {}
             for name in FORMS:
-                kind, etag = about["forms"][name]
-                forms[name] = Form.of((where / f"{_plain(etag)}-{name}").read_bytes(), kind, etag)
+                kind, etag, *changed = about["forms"][name]
+                forms[name] = Form.of((where / f"{_plain(etag)}-{name}").read_bytes(), kind, etag, *changed)
             return Copy(forms, about["mark"], float(about["drawn"]))
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
@@ -40,12 +40,20 @@ class Form:
     """A weak one: it names the content, compressed or not."""
     zipped: bytes = b""
     """The body compressed; empty when that is not worth it."""
+    changed: int = 0
+    """Since when it reads like this, in seconds; 0: nobody keeps that."""
 
     @classmethod
-    def of(cls, body: bytes, kind: str, etag: str = "") -> Form:
+    def of(cls, body: bytes, kind: str, etag: str = "", changed: int = 0) -> Form:
         """Compressed once, for all who ask."""
         small = gzip.compress(body, 6, mtime=0) if len(body) > _WORTH else b""
-        return cls(body, kind, etag or f'W/"{hashlib.sha256(body).hexdigest()[:32]}"', small)
+        return cls(body, kind, etag or f'W/"{hashlib.sha256(body).hexdigest()[:32]}"', small, changed)
+
+    def after(self, before: Form | None, now: float) -> Form:
+        """With the time of its last change, which differs for different texts also within one second."""
+        if before is None or not before.changed:
+            return replace(self, changed=int(now))
+        return replace(self, changed=before.changed if before.etag == self.etag else max(int(now), before.changed + 1))
 
 
 FORMS = ("page.html", "data.json", "feed.atom", "badge.svg")

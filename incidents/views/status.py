@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
+from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import get_object_or_404, render
-from django.utils.http import parse_etags
+from django.urls import reverse
+from django.utils.http import http_date, parse_etags
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -30,6 +33,7 @@ CSP = (
 _ADDRESS = re.compile(r"/status/([a-z0-9][a-z0-9-]{0,59})(?:\.json|/(feed\.atom|badge\.svg)?)\Z")
 ASKS_AN_HOUR = 20
 """Subscriptions that one address of the network may ask for in an hour."""
+_moment = lru_cache(512)(http_date)
 
 
 class StatusMiddleware:
@@ -65,8 +69,10 @@ def answered(request: HttpRequest, form: Form, cache_control: str) -> HttpRespon
         # Feeds and badges are made to be shown elsewhere.
         headers["Access-Control-Allow-Origin"] = "*"
         headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    if form.changed:
+        headers["Last-Modified"] = _moment(form.changed)
     known = told.get("HTTP_IF_NONE_MATCH")
-    if known and (known == form.etag or form.etag in parse_etags(known)):
+    if _has_it(form, known, told.get("HTTP_IF_MODIFIED_SINCE")):
         response = HttpResponse(status=304, headers=headers)
         del response.headers["Content-Type"]
         return response
@@ -78,11 +84,21 @@ def answered(request: HttpRequest, form: Form, cache_control: str) -> HttpRespon
     return HttpResponse(body, content_type=form.kind, headers=headers)
 
 
+def _has_it(form: Form, known: str | None, since: str | None) -> bool:
+    """Whether the visitor has this very text: by its name or, for those who name none, by its time."""
+    if known:
+        return known == form.etag or form.etag in parse_etags(known)
+    return bool(since and form.changed and since == _moment(form.changed))
+
+
 @login_not_required
 @require_http_methods(["GET", "HEAD"])
 def status_page(request: HttpRequest, slug: str, name: str = "page.html") -> HttpResponse:
     """A page that is not public, for people who see its projects; anything else does not exist."""
     page = StatusPage.objects.filter(slug=slug).prefetch_related("projects").first()
+    public = page is not None and page.visibility == StatusPage.Visibility.PUBLIC
+    if not public and name == "page.html" and not request.user.is_authenticated:
+        return _nothing_yet(request, slug)
     if page is None or page.visibility == StatusPage.Visibility.HIDDEN:
         raise Http404("No such status page.")
     if page.visibility == StatusPage.Visibility.PUBLIC:
@@ -94,6 +110,14 @@ def status_page(request: HttpRequest, slug: str, name: str = "page.html") -> Htt
     if not request.user.is_authenticated or not {project.pk for project in page.projects.all()} <= seen:
         raise Http404("No such status page.")
     return answered(request, forms_of(content_of(page))[name], "private, no-store")
+
+
+def _nothing_yet(request: HttpRequest, slug: str) -> HttpResponse:
+    """To whoever is not signed in, an address that is not public and one that nobody has look alike."""
+    sign_in = f"{reverse('login')}?{urlencode({'next': f'/status/{slug}/'})}"
+    response = render(request, "incidents/status_nothing.html", {"sign_in": sign_in}, status=404)
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 @login_not_required

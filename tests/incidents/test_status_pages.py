@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import xml.etree.ElementTree as ET
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -283,6 +285,34 @@ def test_a_page_for_signed_in_people_is_theirs_alone_and_never_cached(project: P
     client.force_login(make_user("jonas"))
     assert client.get("/status/inside/").status_code == 404
     assert not (copies().folder / "inside").exists()
+
+
+def test_who_is_not_signed_in_is_shown_the_way_and_not_which_pages_there_are(project: Project, client: Client) -> None:
+    page_save("inside", "Inside", "signed-in", [project])
+    inside, nowhere = (client.get(f"/status/{slug}/").content.decode() for slug in ("inside", "nowhere"))
+    assert "/accounts/login/?next=%2Fstatus%2Finside%2F" in inside
+    strip = re.compile(r'name="csrfmiddlewaretoken" value="\w+"')
+    assert strip.sub("", inside) == strip.sub("", nowhere).replace("nowhere", "inside")
+
+
+def test_the_last_change_is_told_and_stays_while_the_text_does(
+    page: StatusPage, project: Project, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(room, "DRAW_EVERY", 0.0)
+    first = client.get("/status/shop.json").headers["Last-Modified"]
+    room._copies.clear()
+    answer = client.head("/status/shop.json")
+    assert answer.headers["Last-Modified"] == first
+    assert client.get("/status/shop.json", headers={"If-Modified-Since": first}).status_code == 304
+    assert (
+        client.get("/status/shop.json", headers={"If-Modified-Since": first, "If-None-Match": '"x"'}).status_code == 200
+    )
+    incident_declare(project, "Cards fail")
+    room._copies.clear()
+    changed = client.get("/status/shop.json", headers={"If-Modified-Since": first})
+    assert changed.status_code == 200
+    assert parsedate_to_datetime(changed.headers["Last-Modified"]) > parsedate_to_datetime(first)
 
 
 def test_a_page_that_is_removed_is_gone(
