@@ -42,10 +42,13 @@ def announcements_collect(subscribers: Recipients | None = None) -> list[int]:
     rows = list(Event.objects.filter(pk__gt=since, kind__in=KINDS).select_related("project").order_by("pk")[:MOST])
     touched: set[int] = set()
     channels = list(Channel.objects.select_related("page").prefetch_related("projects"))
+    # Young rows are looked at again and again: what they were made into is not made anew each time.
+    made = set(Message.objects.filter(event__in=rows).values_list("event", "channel").distinct())
     for event in rows:
         topic = topic_of(event)
         if topic is not None and event.at > timezone.now() - STALE and not _in_drill(event):
-            touched |= _announce(event, topic, channels, subscribers)
+            fresh = [channel for channel in channels if (event.pk, channel.pk) not in made]
+            touched |= _announce(event, topic, fresh, subscribers)
     if rows and rows[-1].pk > cursor.position:
         Cursor.objects.filter(pk=cursor.pk, position=cursor.position).update(position=rows[-1].pk)
     return sorted(touched)

@@ -115,6 +115,15 @@ def test_looking_again_and_again_announces_once(project: Project, mailbox: Mailb
     assert Message.objects.get().state == "sent"
 
 
+def test_looking_again_makes_nothing_anew(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    mail_channel()
+    incident_declare(project, "Cards fail")
+    assert announcements_collect()
+    monkeypatch.setattr("incidents.announcements.collecting.words_of", None)
+    assert announcements_collect() == []
+    assert Message.objects.count() == 1
+
+
 def test_a_row_whose_transaction_ended_late_is_not_overlooked(project: Project, mailbox: Mailbox) -> None:
     channel = mail_channel()
     early, late = stage(project, "T-1", "verify"), stage(project, "T-2", "verify")
