@@ -69,19 +69,28 @@ def _owed_since(judged: Judged) -> datetime:
 def _settled_at(judged: Judged) -> datetime | None:
     if not judged.answer.settled or judged.answer.verdict is Code.NOTHING_OWED:
         return None
-    told = moment(judged.answer.settled_at)
+    told, old = moment(judged.answer.settled_at), judged.old
     if told is not None:
-        return told
-    old = judged.old
+        return _not_before_seen(judged, told)
     if old is None:
         return None
     return old.settled_at if old.settled else judged.at
 
 
+def _not_before_seen(judged: Judged, told: datetime) -> datetime:
+    """A commit that came with a merge has the date of its making: the target got it after it was last seen without."""
+    old = judged.old
+    if old is None or judged.answer.verdict is not Code.MERGED:
+        return told
+    if old.settled:
+        return max(told, old.settled_at or told)
+    return judged.at if told < old.judged_at else told
+
+
 def _lag(judged: Judged, settled_at: datetime | None) -> int | None:
     if settled_at is None:
         return None
-    if judged.answer.lag_seconds is not None:
+    if judged.answer.lag_seconds is not None and settled_at == moment(judged.answer.settled_at):
         return judged.answer.lag_seconds
     live = judged.fix.live_since
     return None if live is None else max(0, int((settled_at - live).total_seconds()))

@@ -84,6 +84,20 @@ def test_settling_leaves_one_row_with_its_evidence_and_the_lag() -> None:
     assert (verdict.owed, verdict.settled_at) == (False, LATER)
 
 
+def test_a_commit_that_comes_with_a_merge_arrives_when_it_is_seen_and_not_when_it_was_made() -> None:
+    project = make_project()
+    report_record(project, make_report([make_fix_report(1, {"develop": make_fix_verdict()})]), NOW)
+    made = int(NOW.timestamp()) - 3600
+    merged = make_report(
+        [make_fix_report(1, {"develop": make_fix_verdict(Code.MERGED, settled_at=made, lag_seconds=0)})]
+    )
+    report_record(project, merged, LATER)
+    verdict = Verdict.objects.get()
+    assert (verdict.settled_at, verdict.lag_seconds) == (LATER, 6 * 3600)
+    assert not report_record(project, merged, LATER + timedelta(hours=1)).changed
+    assert Verdict.objects.get().settled_at == LATER
+
+
 def test_a_fix_that_is_undone_in_the_target_is_owed_again_from_then_on() -> None:
     project = make_project()
     report_record(project, make_report([make_fix_report(1, {"develop": make_fix_verdict(Code.MERGED)})]), NOW)
