@@ -179,6 +179,9 @@ def incident_time(incident: Incident, field: str, at: datetime | None, note: str
         old = getattr(standing, field)
         setattr(standing, field, _past(at, field))
         _in_order(standing)
+        if field == "ended_at" and at is not None and not calm(standing.state):
+            state = standing.get_state_display().lower()
+            raise IncidentError("at", f"It is {state}, so it has not ended. Say first that it is over.", "open")
         standing.times_why = standing.times_why | {field: reason}
         standing.save(update_fields=[field, "times_why"])
         tell(
@@ -277,7 +280,7 @@ def _moved(incident: Incident, update: Update, why: str, actor: Any, at: datetim
     if state == Incident.State.RESOLVED:
         incident.resolved_at = now
         incident.ended_at = incident.ended_at or now
-    elif reopens(old, state):
+    elif reopens(old, state) or not calm(state):
         incident.resolved_at = incident.ended_at = None
         incident.times_why = {name: how for name, how in incident.times_why.items() if name != "ended_at"}
     incident.save(update_fields=["state", "calm_at", "resolved_at", "ended_at", "times_why"])

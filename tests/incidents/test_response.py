@@ -260,3 +260,14 @@ def test_nothing_is_over_before_it_began(project: Project) -> None:
 def test_nothing_is_declared_in_the_future(project: Project) -> None:
     with pytest.raises(IncidentError, match="future"):
         make_incident(project, at=timezone.now() + timedelta(hours=1))
+
+
+def test_what_goes_on_has_no_end_yet(project: Project) -> None:
+    incident = make_incident(project)
+    with pytest.raises(IncidentError, match="It is investigating, so it has not ended"):
+        incident_time(incident, "ended_at", timezone.now(), "The graph.")
+    incident_say(incident, "It works again.", state="monitoring")
+    incident_time(incident, "ended_at", timezone.now(), "The graph.")
+    assert incident.ended_at is not None
+    incident_say(incident, "It goes on.", state="identified")
+    assert (incident.ended_at, incident.times_why) == (None, {})
