@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from incidents.response.models import Health, Incident, Update
 from incidents.response.services import incident_declare, incident_link, incident_say
@@ -178,3 +180,11 @@ def test_the_release_that_brought_it_can_be_chosen(page: Client, project: Projec
     answer = page.post(url, {"title": "Cards fail", "severity": "2", "public": "on", "introduced_by": bad.pk})
     incident.refresh_from_db()
     assert (answer.status_code, incident.introduced_by) == (302, bad)
+
+
+def test_the_timeline_has_room_for_the_day_when_it_is_not_of_today(page: Client, project: Project) -> None:
+    now = timezone.now()
+    before = incident_declare(project, "Cards failed", at=now - timedelta(days=3))
+    fresh = incident_declare(project, "Cards fail")
+    assert "inc-tl--days" in page.get(f"/incidents/{before.key}/").content.decode()
+    assert "inc-tl--days" not in page.get(f"/incidents/{fresh.key}/").content.decode()
