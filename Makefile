@@ -4,7 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(PYTHON) requirements/install.py
 PYTEST := $(BIN)/pytest
-WORKERS ?= 3
+# Of the tests on SQLite, beside which others run: see tests/plugins/passes.py.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)))
 
 export PYTHONUNBUFFERED := 1
 # Where this is set, each of the processes that a dashboard consists of compiles every module again: a second each.

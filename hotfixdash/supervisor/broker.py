@@ -6,8 +6,6 @@ import shutil
 import time
 from pathlib import Path
 
-import redis
-
 from .sockets import make_folder
 
 MEMORY = "256mb"
@@ -65,6 +63,9 @@ def server_command(socket_path: Path, folder: Path) -> list[str]:
 
 def answers(url: str, timeout_seconds: float = 1.0) -> bool:
     """Whether the broker at `url` says that it is ready."""
+    # Every command loads this module, for the check that asks here; few of them have a broker to ask.
+    import redis
+
     try:
         with redis.Redis.from_url(
             url, socket_timeout=timeout_seconds, socket_connect_timeout=timeout_seconds
