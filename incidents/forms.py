@@ -253,7 +253,7 @@ class WordsForm(DashForm):
     state = forms.ChoiceField(label="For the state", choices=Incident.State.choices)
     text = forms.CharField(
         label="Words", max_length=2000, widget=forms.Textarea(attrs=_AREA),
-        help_text="{title} stands for what the incident is called.",
+        help_text="{title} stands for what the incident is called, {within} for how soon the next public word is due.",
     )  # fmt: skip
     project = forms.ModelChoiceField(Project.objects.none(), required=False, empty_label="All projects")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -14,9 +15,12 @@ from releases.projects.models import Project
 
 from .errors import IncidentError
 from .models import Incident, UpdateTemplate
+from .states import SPEAK_WITHIN
 
 TITLE = "{title}"
 """Stands for what the incident is called."""
+WITHIN = "{within}"
+"""Stands for how soon the next public word is due, by the incident's severity."""
 LONGEST = 2_000
 
 
@@ -41,13 +45,21 @@ class Words:
         return str(Incident.State(self.state).label)
 
     def about(self, incident: Incident) -> str:
-        return self.text.replace(TITLE, incident.title)
+        # The title comes last: what somebody called it stands for nothing.
+        return self.text.replace(WITHIN, _soon(SPEAK_WITHIN[incident.severity])).replace(TITLE, incident.title)
+
+
+def _soon(within: timedelta) -> str:
+    hours = within.total_seconds() / 3600
+    if hours < 1:
+        return f"{round(hours * 60)} minutes"
+    return "an hour" if hours == 1 else f"{hours:.0f} hours"
 
 
 USUAL = (
     Words(
         "investigating", "investigating", "Looking into it",
-        "{title}. We are looking into it, and will write again within 30 minutes.",
+        "{title}. We are looking into it, and will write again within {within}.",
     ),
     Words(
         "identified", "identified", "Cause found",

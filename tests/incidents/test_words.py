@@ -91,3 +91,10 @@ def test_a_project_is_chosen_for_what_is_new(client: Client, project: Project) -
         assert client.get(f"/incident-settings/{kind}/").status_code == 404
     client.post("/incident-settings/component/?project=shop", {"name": "Cards", "order": "0", "baseline": "0"})
     assert project.components.get().name == "Cards"
+
+
+@pytest.mark.parametrize(("severity", "soon"), [(1, "30 minutes"), (2, "an hour"), (3, "4 hours"), (4, "24 hours")])
+def test_they_promise_what_the_severity_asks_for(project: Project, severity: int, soon: str) -> None:
+    incident = incident_declare(project, "Cards {within} fail", severity=severity)
+    said = words_for(project)[0].about(incident)
+    assert said == f"Cards {{within}} fail. We are looking into it, and will write again within {soon}."
