@@ -165,8 +165,6 @@ def _postmortem(drill: Drill, hotfix: Hotfix | None, actor: Any) -> PostMortem |
     )  # fmt: skip
     score = drill.score
     section_write(made, "summary", _summary(drill, score), 0, owner)
-    if drill.notes:
-        section_write(made, "well", drill.notes, 0, owner)
     return made
 
 
@@ -178,7 +176,9 @@ def _summary(drill: Drill, score: dict[str, Any]) -> str:
     ]
     if skipped:
         lines.append(f"Not done: {', '.join(skipped)}.")
-    return " ".join(lines)
+    # Whether what was noticed went well or badly is for the people to say.
+    noticed = f"\n\nWhat was noticed: {drill.notes}" if drill.notes else ""
+    return " ".join(lines) + noticed
 
 
 def _tell(drill: Drill, kind: str, actor: Any, *, new: str = "", why: str = "") -> None:
