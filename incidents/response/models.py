@@ -38,6 +38,9 @@ class Component(models.Model):
     baseline = models.PositiveSmallIntegerField(
         choices=Health.choices, default=Health.WORKING, help_text="How it is apart from incidents."
     )
+    watched_since = models.DateTimeField(
+        default=timezone.now, help_text="Nothing is known of the days before, but for incidents that are dated back."
+    )
     retired_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -84,8 +84,13 @@ class Part:
         return "Watching" if self.watched else WORDS[self.health]
 
     @property
+    def known_days(self) -> int:
+        """Those since it is watched."""
+        return sum(day.known for day in self.days)
+
+    @property
     def good_days(self) -> int:
-        return sum(day.health in (Health.WORKING, Health.MAINTENANCE) for day in self.days)
+        return sum(day.known and day.health in (Health.WORKING, Health.MAINTENANCE) for day in self.days)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,13 @@ class Day:
     health: Health
     minutes: int
     """For how long it was worse than working."""
+    known: bool = True
+    """It was watched by then."""
 
     @property
     def text(self) -> str:
+        if not self.known:
+            return f"{self.day:%-d %b}: not watched yet"
         if self.health is Health.WORKING:
             return f"{self.day:%-d %b}: no trouble"
         lasted = f"{self.minutes} min" if self.minutes < 120 else f"{self.minutes // 60} h {self.minutes % 60} min"
@@ -51,15 +55,16 @@ def days_of(components: Sequence[Component], now: datetime) -> dict[int, tuple[D
         real = started if started and since <= declared + timedelta(minutes=1) else since
         hurt[pk].append((min(real, since), until or now, health))
     dates = [first + timedelta(days=number) for number in range(DAYS)]
-    return {row.pk: tuple(_day(day, hurt[row.pk], zone) for day in dates) for row in components}
+    known = {row.pk: min([row.watched_since, *(a for a, *_ in hurt[row.pk])]) for row in components}
+    return {row.pk: tuple(_day(day, hurt[row.pk], known[row.pk], zone) for day in dates) for row in components}
 
 
-def _day(day: date, hurt: Sequence[tuple[datetime, datetime, int]], zone: tzinfo) -> Day:
+def _day(day: date, hurt: Sequence[tuple[datetime, datetime, int]], since: datetime, zone: tzinfo) -> Day:
     begin = datetime.combine(day, time.min, zone)
     end = datetime.combine(day + timedelta(days=1), time.min, zone)
     spans = [(max(a, begin), min(b, end), health) for a, b, health in hurt if a < end and b > begin]
     worst = max((health for *_, health in spans), default=int(Health.WORKING))
-    return Day(day, Health(worst), round(_covered(spans).total_seconds() / 60))
+    return Day(day, Health(worst), round(_covered(spans).total_seconds() / 60), known=end > since)
 
 
 def _covered(spans: Sequence[tuple[datetime, datetime, int]]) -> timedelta:

@@ -111,6 +111,12 @@ def subscriber_ask(
         return fresh
 
 
+def subscriber_asked(token: str) -> bool:
+    """Whether the link of a first mail still works."""
+    pk = _read(token, "confirm", CONFIRM_WITHIN)
+    return pk is not None and Subscriber.objects.filter(pk=pk, left_at=None).exists()
+
+
 def subscriber_confirm(token: str) -> Subscriber | None:
     """Follow the link of the first mail; None when it is not ours, too old, or they have left since."""
     pk = _read(token, "confirm", CONFIRM_WITHIN)

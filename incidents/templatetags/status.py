@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from incidents.response.models import Health
 from incidents.status.content import Part
+from incidents.status.days import Day
 
 register = template.Library()
 
@@ -64,6 +65,10 @@ def moment(value: datetime, today: date) -> str:
     return f"{local:%a %-d %b, %H:%M}" if local.year == today.year else f"{local:%-d %b %Y, %H:%M}"
 
 
+def _bar(day: Day) -> str:
+    return _BARS[day.health] if day.known else "none"
+
+
 @register.filter
 def bars(part: Part) -> SafeString:
     """One bar a day as a picture; its words stand in the list below it, and on each bar for the pointer."""
@@ -71,14 +76,13 @@ def bars(part: Part) -> SafeString:
         "",
         '<rect class="d-{}" x="{}" y="{}" width="4" height="{}" rx="1"><title>{}</title></rect>',
         (
-            (_BARS[day.health], 6 * number, 0 if day.health else 4, 24 if day.health else 20, day.text)
+            (_bar(day), 6 * number, 0 if day.health else 4, 24 if day.health else 20, day.text)
             for number, day in enumerate(part.days)
         ),
     )
     bad = [day for day in part.days if day.health > Health.MAINTENANCE]
-    said = (
-        f"{len(part.days)} days, {len(bad)} of them with trouble" if bad else f"{len(part.days)} days without trouble"
-    )
+    days = f"{part.known_days} day{'' if part.known_days == 1 else 's'}"
+    said = f"{days}, {len(bad)} of them with trouble" if bad else f"{days} without trouble"
     return format_html(
         '<svg class="pub-bars" viewBox="0 0 {} 24" role="img" aria-label="{}" preserveAspectRatio="none">{}</svg>',
         6 * len(part.days) - 2, said, shapes,

@@ -22,7 +22,7 @@ from incidents.status.content import content_of
 from incidents.status.copies import copies
 from incidents.status.models import StatusPage
 from incidents.status.rendering import Form, forms_of
-from incidents.status.services import subscriber_ask, subscriber_confirm, subscriber_leave
+from incidents.status.services import subscriber_ask, subscriber_asked, subscriber_confirm, subscriber_leave
 from releases.projects.models import Project
 
 PUBLIC = "public, max-age=2, stale-while-revalidate=60, stale-if-error=86400"
@@ -149,11 +149,11 @@ def subscribe(request: HttpRequest, slug: str) -> HttpResponse:
 def confirm(request: HttpRequest, slug: str, token: str) -> HttpResponse:
     """The link of the first mail. A press confirms: programs that look into mails follow links, too."""
     page = _public(slug)
-    if request.method == "GET":
+    asked = subscriber_asked(token)
+    if request.method == "GET" and asked:
         says = "One press, and we write when something happens."
         return _said(request, page, "Get updates by mail?", says, press="Yes, send them")
-    row = subscriber_confirm(token)
-    if row is None:
+    if not asked or subscriber_confirm(token) is None:
         return _said(request, page, "This link is not valid any more", "Ask for a new one on the page.", 410)
     return _said(request, page, "You get updates from now on", "Each mail has a link to end it.")
 

@@ -62,7 +62,18 @@ def cards(project: Project) -> Any:
 def test_a_calm_day_says_so(page: StatusPage) -> None:
     content = content_of(page)
     assert (content.headline, content.open, len(content.parts)) == ("Everything is working.", (), 2)
-    assert all(len(part.days) == 90 and part.good_days == 90 for part in content.parts)
+    assert all(len(part.days) == 90 and part.good_days == part.known_days == 1 for part in content.parts)
+
+
+def test_days_before_it_was_watched_are_not_known(page: StatusPage, project: Project) -> None:
+    html = forms_of(content_of(page))["page.html"].body.decode()
+    assert "1 of 1 day without trouble" in html
+    assert "not watched yet" in html
+    assert "90 days without trouble" not in html
+    project.components.update(watched_since=timezone.now() - timedelta(days=200))
+    html = forms_of(content_of(page))["page.html"].body.decode()
+    assert "90 of the last 90 days without trouble" in html
+    assert "not watched yet" not in html
 
 
 def test_the_headline_follows_the_incident(page: StatusPage, project: Project) -> None:
@@ -123,6 +134,7 @@ def test_only_public_words_and_no_names(page: StatusPage, project: Project) -> N
 def test_ninety_days_count_what_overlaps_once(page: StatusPage, project: Project) -> None:
     one = incident_declare(project, "One", hurt={cards(project): Health.PARTIAL})
     two = incident_declare(project, "Two", hurt={cards(project): Health.DEGRADED})
+    project.components.update(watched_since=timezone.now() - timedelta(days=200))
     noon = (timezone.now() - timedelta(days=3)).replace(hour=12, minute=0, second=0, microsecond=0)
     Impact.objects.filter(incident=one).update(since=noon, until=noon + timedelta(minutes=60))
     Impact.objects.filter(incident=two).update(since=noon + timedelta(minutes=30), until=noon + timedelta(minutes=90))

@@ -143,6 +143,7 @@ def test_links_cannot_be_made_up_swapped_or_kept_for_ever(
     leave = leave_link(row).partition("/leave/")[2]
     assert client.post(f"/status/shop/confirm/{leave}").status_code == 410
     assert client.post("/status/shop/confirm/made-up/").status_code == 410
+    assert client.get("/status/shop/confirm/made-up/").status_code == 410
     assert client.post("/status/shop/leave/made-up/").status_code == 410
     deliver(page)
     link = link_in(mailbox.mails[0])
