@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -70,6 +71,8 @@ def postmortems_open_due(now: datetime) -> int:
         state=Incident.State.RESOLVED, postmortem=None, drill=None, resolved_at__gt=now - RECENT
     ).select_related("project", "lead", "declared_by")
     for incident in over:
+        if _tie(incident):
+            continue
         owner = owner_for(incident.project, incident.lead, incident.declared_by)
         if owner is not None:
             postmortem_open(
@@ -154,6 +157,24 @@ def _standing(incident: Incident | None, hotfix: Hotfix | None) -> PostMortem | 
     if hotfix is not None:
         wanted |= Q(hotfix=hotfix)
     return PostMortem.objects.filter(wanted).first()
+
+
+def _tie(incident: Incident) -> bool:
+    """Let the post-mortem that its fix has already, and that is still written, tell of the incident too."""
+    begun = PostMortem.objects.filter(
+        hotfix__in=incident.hotfixes.all(), incident=None, drill=None,
+        state__in=(PostMortem.State.DRAFT, PostMortem.State.REVIEW),
+    )[:2]  # fmt: skip
+    if len(begun) != 1:
+        return False
+    with transaction.atomic():
+        if not PostMortem.objects.filter(pk=begun[0].pk, incident=None).update(incident=incident):
+            return False
+        event_write(
+            "postmortem.tied", project_id=incident.project_id, actor_name="sweep", subject=subject_of(begun[0]),
+            new=incident.key, why=f"{begun[0].key} tells of {incident.key} too.", evidence=evidence_of(begun[0]),
+        )  # fmt: skip
+    return True
 
 
 def _alone(incident: Incident) -> Hotfix | None:

@@ -87,6 +87,16 @@ def test_a_live_hotfix_opens_one_unless_its_incident_tells_of_it(project: Projec
     assert set(PostMortem.objects.values_list("hotfix__key", "incident")) == {("T-1", None), ("T-2", incident.pk)}
 
 
+def test_what_was_begun_for_the_fix_tells_of_the_incident_too(project: Project, mira: Any) -> None:
+    hotfix = make_hotfix(project, "T-1", owner=mira)
+    event_write("hotfix.stage", project_id=project.pk, subject="hotfix:T-1", target="production", new="done")
+    assert postmortems_open_due(timezone.now()) == 1
+    incident = incident_declare(project, "Cards fail", lead=mira, hotfix=hotfix)
+    incident_say(incident, "Over.", state="resolved")
+    assert postmortems_open_due(timezone.now()) == 0
+    assert (PostMortem.objects.get().hotfix, PostMortem.objects.get().incident) == (hotfix, incident)
+
+
 def test_somebody_always_owns_it(project: Project, jonas: Any) -> None:
     gone = make_user("gone", "engineer", projects=[project], is_active=False)
     incident = incident_declare(project, "Cards fail", lead=gone)
