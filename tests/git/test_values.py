@@ -64,13 +64,13 @@ def git_accepts(name: str) -> bool:
     return done.returncode == 0
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(NAMES)
 def test_names_are_judged_as_git_does(name):
     assert (refname_fault(f"refs/heads/{name}") is None) == git_accepts(name)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(NAMES)
 def test_what_may_be_made_new_is_always_fine_for_git(name):
     try:
