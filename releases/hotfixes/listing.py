@@ -202,4 +202,4 @@ def stages_of(stored: Sequence[dict[str, Any]]) -> tuple[Stage, ...]:
 
 
 def _plain(value: Any, longest: int) -> str:
-    return str(value or "").strip()[:longest]
+    return str(value or "").replace("\0", "").strip()[:longest]

@@ -343,7 +343,7 @@ def _group_sizes(unsettled: dict[int, _Open], counts: dict[str, int]) -> dict[Gr
 
 def _plain(value: Any) -> str:
     """A search as typed, without NUL (which PostgreSQL refuses) and no longer than any name."""
-    return str(value or "").strip()[:200]
+    return str(value or "").replace("\0", "").strip()[:200]
 
 
 def _number(value: Any) -> int:

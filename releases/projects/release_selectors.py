@@ -33,8 +33,8 @@ class ReleaseQuery:
         return cls(
             kind=kind if kind in KINDS else "",
             production=production if production in ("yes", "no") else "",
-            project=params.get("project", "")[:80],
-            text=params.get("q", "").strip()[:200],
+            project=params.get("project", "")[:80].replace("\0", ""),
+            text=params.get("q", "").replace("\0", "").strip()[:200],
             page=int(page) if page.isascii() and page.isdigit() and 0 < len(page) < 7 else 1,
         )
 

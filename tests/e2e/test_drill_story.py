@@ -57,6 +57,8 @@ class Engineer:
     def __init__(self, command: str, folder: Path) -> None:
         subprocess.run(shlex.split(command), cwd=folder, check=True, capture_output=True)
         self.at, self.branch = folder / shlex.split(command)[-1], f"hotfix/{KEY}"
+        for name, value in {"name": "Mira", "email": "mira@example.org"}.items():
+            git("config", f"user.{name}", value, cwd=self.at)
 
     def write_fix(self) -> None:
         git("fetch", "-q", "origin", cwd=self.at)
