@@ -11,8 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from .conftest import Dashboard, Visit
-from .test_hotfix_story import answer, git, reaches
-from .test_ship_story import PATIENCE, until
+from .moves import PATIENCE, answer, git, reaches, review_and_finish, until
 from .test_whole_story import sent
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker]
@@ -146,21 +145,6 @@ def open_hotfix(page: Page) -> str:
     answer(page)
     reaches(page, "Branch")
     return page.url
-
-
-def review_and_finish(page: Page, second: Page) -> None:
-    second.goto(page.url)
-    second.locator("#act-primary", has_text="Review").click()
-    second.locator("form.ask input[value=approve]").check()
-    answer(second)
-    reaches(page, "Review")
-    page.locator("#act-primary", has_text="Finish").click()
-    expect(page.get_by_label("Tag", exact=True)).to_have_value(TAG)
-    boxes = page.locator("form.ask input[name=also]:checked")
-    while boxes.count():
-        boxes.first.uncheck()
-    answer(page)
-    reaches(page, "Tag")
 
 
 def approve(second: Page, drill: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 from pathlib import Path
 
@@ -14,17 +13,11 @@ from tests.gitrepos import Repo, make_flow
 from tests.hotfixes.playing import app
 
 from .conftest import Dashboard, Visit
+from .moves import answer, git, reaches
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker]
 
 REASONS = ("Payments fail.", "Only the live shop.", "Support can do nothing.")
-
-
-def git(*args: str, cwd: Path) -> str:
-    identity = ["-c", "user.name=Mira", "-c", "user.email=mira@example.org"]
-    done = subprocess.run(["git", *identity, *args], cwd=cwd, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 class Till:
@@ -64,19 +57,9 @@ def node(page: Page, name: str) -> str:
     return (step.get_attribute("class") or "").split()[0]
 
 
-def reaches(page: Page, name: str, state: str = "is-done") -> None:
-    step = page.locator(f".stepper > li.{state}", has=page.locator(".lb", has_text=re.compile(f"^{name}$")))
-    expect(step).to_have_count(1, timeout=20_000)
-
-
 def steps(page: Page) -> dict[str, str]:
     names = page.locator(".stepper .lb").all_inner_texts()
     return {name: node(page, name) for name in names}
-
-
-def answer(page: Page) -> None:
-    """Send the question that is open, in the dialog or on its page."""
-    page.locator("form.ask button[type=submit]").click()
 
 
 def open_ticket(page: Page, till: Till, key: str) -> None:

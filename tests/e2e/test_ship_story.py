@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from .conftest import Dashboard, Visit
+from .moves import PATIENCE, git, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker]
 PROJECT, BEFORE, TAG = "checkout-api", "v1.2.3", "v1.2.4"
-PATIENCE = 180.0
-"""Seconds for each stage: the whole dashboard and other tests share the machine."""
 FIX = {
     "checkout/tips.py": 'def tip(cents, percent):\n    """Rounded to whole cents, half up."""\n'
     "    return (cents * percent + 50) // 100\n",
     "tests/test_tips.py": "import unittest\n\nfrom checkout.tips import tip\n\n\nclass Tips(unittest.TestCase):\n"
     "    def test_half_a_cent_is_rounded_up(self):\n        self.assertEqual(tip(150, 15), 23)\n",
 }
-
-
-def git(*args: str, cwd: Path) -> str:
-    identity = ["-c", "user.name=Mira", "-c", "user.email=mira@example.org"]
-    done = subprocess.run(["git", *identity, *args], cwd=cwd, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def until(what: Callable[[], bool], said: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        assert time.monotonic() < deadline, said
-        time.sleep(0.3)
 
 
 def health(url: str) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 from pathlib import Path
 
@@ -11,19 +10,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from .conftest import Dashboard, Visit
+from .moves import git
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker]
 
 SENTENCE = "missing from develop"
 VAT = "Round VAT per line, not per total"
 CARD = "Send 3-D Secure timeout in milliseconds"
-
-
-def git(*args: str, cwd: Path) -> str:
-    identity = ["-c", "user.name=Mara", "-c", "user.email=mara@example.org"]
-    done = subprocess.run(["git", *identity, *args], cwd=cwd, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def test_the_first_page_tells_the_story(visit: Visit) -> None:

@@ -12,8 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from .conftest import Dashboard, Visit
-from .test_hotfix_story import answer, git, reaches
-from .test_ship_story import PATIENCE, until
+from .moves import PATIENCE, answer, git, reaches, review_and_finish, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker]
 PROJECT, KEY, TAG, STATUS = "ledger", "TICKET-4801", "v3.8.4", "payouts"
@@ -134,18 +133,7 @@ def make_fix(page: Page, second: Page, clone: Clone) -> None:
     reaches(page, "Branch")
     clone.commit(f"hotfix/{KEY}", FIX, f"[HOTFIX] {KEY}: Keep the currency of a payout")
     reaches(page, "Fix")
-    second.goto(page.url)
-    second.locator("#act-primary", has_text="Review").click()
-    second.locator("form.ask input[value=approve]").check()
-    answer(second)
-    reaches(page, "Review")
-    page.locator("#act-primary", has_text="Finish").click()
-    expect(page.get_by_label("Tag", exact=True)).to_have_value(TAG)
-    boxes = page.locator("form.ask input[name=also]:checked")
-    while boxes.count():
-        boxes.first.uncheck()
-    answer(page)
-    reaches(page, "Tag")
+    review_and_finish(page, second, TAG)
 
 
 def ship(approver: Page) -> None:
