@@ -79,16 +79,22 @@ def check_version() -> None:
 
 
 @functools.cache
-def _guard() -> list[str]:
+def _tie() -> list[str]:
     """A prefix that makes the kernel end git when its worker dies (Linux); empty where there is no such tool.
 
-    A wrapper costs less than a function run between fork and exec, and is safe in threaded processes.
+    A wrapper costs less than a function run between fork and exec, and is safe in threaded processes. The kernel does
+    not tell of a worker that had died before it was asked to: a shell whose parent is another by then starts nothing.
     """
-    tool = shutil.which("setpriv")
-    if not tool:
+    tool, shell = shutil.which("setpriv"), shutil.which("sh")
+    if not tool or not shell:
         return []
     probe = subprocess.run([tool, "--pdeathsig", "KILL", "true"], capture_output=True, check=False, timeout=20)
-    return [tool, "--pdeathsig", "KILL"] if probe.returncode == 0 else []
+    return [] if probe.returncode else [tool, "--pdeathsig", "KILL", shell, "-c", '[ "$PPID" = "$0" ] && exec "$@"']
+
+
+def _guard() -> list[str]:
+    tie = _tie()
+    return [*tie, str(os.getpid())] if tie else []
 
 
 def _command(args: Sequence[str], git_dir: Path | str | None, *, guarded: bool) -> list[str]:

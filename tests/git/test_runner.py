@@ -217,6 +217,15 @@ def test_a_writing_git_does_not_outlive_its_killed_worker(tmp_path):
         worker.wait()
 
 
+def test_git_does_not_begin_when_its_worker_died_before_it_was_tied_to_it(repo, monkeypatch):
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    runner.run(["update-ref", "refs/heads/late", "HEAD"], git_dir=repo.path, ok_codes=None, guarded=True)
+    assert not repo.exists("late")
+    monkeypatch.undo()
+    runner.run(["update-ref", "refs/heads/late", "HEAD"], git_dir=repo.path, guarded=True)
+    assert repo.exists("late")
+
+
 def test_after_many_calls_no_process_and_no_descriptor_is_left(repo):
     runner.run(["version"])
     before = descriptors()
