@@ -111,6 +111,8 @@ def test_what_survives_worker_and_guardian_is_swept_by_its_mark(ship):
         os.kill(pid, signal.SIGKILL)
     shipped.process.wait()
     assert wait_for(lambda: not lives(guardian))
+    # The command itself goes with its guardian, a moment after it.
+    assert wait_for(lambda: len(pids_with(f"sleep {mark}")) <= 2)
     assert len(pids_with(f"sleep {mark}")) == 2
 
     asked: list[str] = []
