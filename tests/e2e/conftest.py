@@ -23,9 +23,9 @@ from playwright.sync_api import Page, expect
 from tests.plugins.real import Pages, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 120
+START_SECONDS = 240
 # The machine that runs this runs the whole dashboard and other tests beside it.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 LOGIN = {"viewer": "viewer-demo", "manager": "manager-demo", "admin": "admin-demo"}
 
 
@@ -146,7 +146,7 @@ class Visit:
         self, path: str = "/", *, who: str = "manager", theme: str = "", width: int = 1280, script: bool = True
     ) -> Page:
         page = self._open_page(self._dashboard.url, theme=theme, width=width, script=script)
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(90_000)
         sign_in(page, who)
         if path != "/":
             page.goto(path)
@@ -155,7 +155,7 @@ class Visit:
     def stranger(self, path: str) -> Page:
         """A page for somebody without an account."""
         page = self._open_page(self._dashboard.url)
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(90_000)
         page.goto(path)
         return page
 

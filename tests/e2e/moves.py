@@ -30,7 +30,7 @@ def until(what: Callable[[], bool], said: str) -> None:
 
 def reaches(page: Page, name: str, state: str = "is-done") -> None:
     step = page.locator(f".stepper > li.{state}", has=page.locator(".lb", has_text=re.compile(f"^{name}$")))
-    expect(step).to_have_count(1, timeout=20_000)
+    expect(step).to_have_count(1, timeout=PATIENCE * 1000)
 
 
 def answer(page: Page) -> None:

@@ -243,7 +243,7 @@ def test_a_drill_from_its_start_to_what_was_learned(dashboard: Dashboard, visit:
     ticked(watch, "Ticket opened", "Branch cut")
     engineer.write_fix()
     ticked(watch, "Fix written", "A test that would have shown it")
-    review_and_finish(page, admin)
+    review_and_finish(page, admin, TAG)
     ticked(watch, "Reviewed by somebody else", "Merged and tagged")
     expect(watch.locator("main")).to_contain_text(f"{TAG} waits for approval to production", timeout=SOON)
     approve(admin, drill)

@@ -24,7 +24,7 @@ from tests.factories import make_lines, make_project, make_step, make_user
 from tests.plugins.real import Broker, Pages, Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-SLACK = 8.0
+SLACK = 25.0
 """Seconds allowed for what takes well under one: the machine that tests runs other tests beside this one."""
 
 

@@ -28,14 +28,16 @@ import redis
 from django.conf import settings
 from django.db import connections
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect, sync_playwright
 
 from hotfixdash import heartbeat
 from hotfixdash.supervisor import sessions
 from hotfixdash.supervisor.broker import answers, server_command, wait_until_it_answers
 from tests.plugins.needs import find_chromium
 
-START_SECONDS = 90.0
+START_SECONDS = 180.0
+# How long something takes to show says how busy the machine is.
+expect.set_options(timeout=20_000)
 CHROMIUM_FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -285,7 +287,7 @@ class Pages:
             java_script_enabled=script,
             **options,
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(40_000)
         self.contexts.append(context)
         cookies: list[Any] = []
         if user is not None:

@@ -76,7 +76,7 @@ def test_a_killed_worker_takes_everything_with_it(ship):
     assert wait_for(lambda: not lives(guardian))
     assert not pids_with(f"sleep {mark}")
     assert shipped.marker not in marked()
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 30
 
 
 def test_a_worker_killed_in_a_flood_of_output_takes_everything_with_it(ship):
