@@ -34,8 +34,7 @@ class ForgivingRedisCache(RedisCache):
 
     @property
     def _cache(self) -> RedisCacheClient:
-        # Django makes a cache for each thread, and under ASGI a thread for each request: the lines to the broker are
-        # the process's, or each request would open its own.
+        # Django makes a cache for each thread, and threads there are many: the lines to the broker are the process's.
         client = _clients.get(self._place)
         return client or _clients.setdefault(self._place, RedisCacheClient([self._server], **self._given))
 
