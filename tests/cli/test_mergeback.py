@@ -81,6 +81,7 @@ def test_exit_codes_tell_owed_from_not_owed_and_error(var, repo):
     assert ask(var, repo, "--exit-code", "--target", "nowhere").code == 2
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -131,6 +132,7 @@ def test_a_repository_without_tags_and_develop_answers(tmp_path, var):
     assert done.data["notes"]
 
 
+@pytest.mark.long
 def test_a_detached_and_an_unborn_head_do_not_matter(var, repo):
     repo.detach("main")
     assert ask(var, repo, "--format", "json").data["owed"] == 1
@@ -181,6 +183,7 @@ def test_commits_masks_and_ignored_ids_reach_the_answer(tmp_path, var, repo):
     )
 
 
+@pytest.mark.long
 def test_a_work_tree_and_a_folder_inside_it_are_repositories_too(tmp_path, var):
     tree = make_repo(tmp_path, "tree", bare=False)
     tree.commit({"app.py": APP}, "Start")
@@ -211,6 +214,7 @@ def test_the_repository_is_only_read(var, repo):
     assert everything() == before
 
 
+@pytest.mark.long
 def test_facts_are_kept_where_asked_and_not_at_all_without_cache(tmp_path, var, repo):
     cache = tmp_path / "cache"
     first = ask(var, repo, "--cache-dir", str(cache), "--format", "json").data
@@ -236,12 +240,14 @@ def test_standard_output_holds_nothing_but_json(var, repo):
     assert done.err == ""
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("typed", ["", "  "])
 def test_a_repository_without_a_name_is_not_the_folder_at_hand(var, repo, typed):
     done = run_command(var, "mergeback", typed, "--exit-code", "--format", "json", cwd=repo.path)
     assert (done.code, done.data["error"]["code"]) == (2, "no-such-repository")
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("version", ["git version 2.30.1", "git version 1.9"])
 def test_a_git_that_is_too_old_is_named(var, repo, tmp_path, version):
     old = tmp_path / "bin" / "git"

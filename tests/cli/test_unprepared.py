@@ -9,6 +9,7 @@ import pytest
 from .running import run_command
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("command", [("hotfix", "list"), ("project", "list"), ("fetch", "shop"), ("clearsessions",)])
 def test_an_empty_database_is_told_in_a_sentence(tmp_path: Path, command: tuple[str, ...]) -> None:
     ran = run_command(tmp_path, *command)
@@ -20,6 +21,7 @@ def test_an_empty_database_is_told_in_a_sentence(tmp_path: Path, command: tuple[
     assert ran.out == ""
 
 
+@pytest.mark.long
 def test_one_of_an_earlier_version_is_told_so(tmp_path: Path) -> None:
     assert run_command(tmp_path, "migrate", "accounts").code == 0
     ran = run_command(tmp_path, "hotfix", "list")

@@ -72,6 +72,7 @@ def test_authors_are_first_names_of_the_example_domain(repositories: dict[str, P
         assert " " not in committer.removesuffix(" bot")
 
 
+@pytest.mark.sample(2)
 @every_repository
 def test_every_branch_passes_its_own_tests(repositories: dict[str, Path], name: str, tmp_path: Path) -> None:
     repository = repositories[name]

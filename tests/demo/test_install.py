@@ -77,6 +77,7 @@ def the_open_release_ships_tomorrow_at_ten() -> None:
     assert local.date() == timezone.localdate() + timedelta(days=1)
 
 
+@pytest.mark.long
 def test_a_run_that_was_killed_while_judging_is_finished_by_the_next() -> None:
     judged: list[int] = []
 
@@ -93,6 +94,7 @@ def test_a_run_that_was_killed_while_judging_is_finished_by_the_next() -> None:
     assert Target.objects.get(branch="release/1.3").planned_for is not None
 
 
+@pytest.mark.long
 def test_a_run_that_was_killed_while_building_starts_again(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def half(entry: Any, folder: Path, now: int) -> Path:
         if entry is CATALOGUE[2]:
@@ -122,6 +124,7 @@ def test_it_is_for_an_empty_dashboard(own: Project) -> None:
     assert list(Project.objects.all()) == [own]
 
 
+@pytest.mark.long
 def test_reset_builds_it_anew_and_leaves_others_alone(own: Project, data_dir: Path) -> None:
     demo("--reset", verbosity=0)
     first = {project.pk for project in install.demo_projects()}
@@ -136,6 +139,7 @@ def test_reset_builds_it_anew_and_leaves_others_alone(own: Project, data_dir: Pa
     assert owed_count(User.objects.get(username="admin")) == 4
 
 
+@pytest.mark.long
 def test_no_mirror_of_a_removed_demo_stays(data_dir: Path) -> None:
     demo(verbosity=0)
     mirrors = data_dir / "mirrors"
@@ -145,6 +149,7 @@ def test_no_mirror_of_a_removed_demo_stays(data_dir: Path) -> None:
     assert [path.name for path in mirrors.iterdir() if path.is_dir()] == []
 
 
+@pytest.mark.long
 def test_without_a_loopback_address_nobody_gets_a_public_password(settings: Any) -> None:
     settings.DEMO_LOGINS_ALLOWED = False
     settings.HOST = "192.0.2.7"

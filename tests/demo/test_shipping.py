@@ -111,6 +111,7 @@ def _remove(root: Path) -> None:
     assert not root.exists()
 
 
+@pytest.mark.long
 def test_interrupted_anywhere_it_is_finished_by_the_next(project: Project, root: Path, host: None) -> None:
     done: list[int] = []
 
@@ -128,6 +129,7 @@ def test_interrupted_anywhere_it_is_finished_by_the_next(project: Project, root:
     assert Run.objects.get(state="asked").tag == "v0.42.1"
 
 
+@pytest.mark.long
 def test_a_release_that_does_not_answer_is_said_and_tried_again(project: Project, root: Path) -> None:
     Environment.objects.update(settle_seconds=0)
     with pytest.raises(shipping.NotShipped, match=r"v0\.42\.0"):
@@ -154,6 +156,7 @@ def test_a_project_that_is_made_meanwhile_is_not_forgotten(
     assert (root / TO_SHIP).exists()
 
 
+@pytest.mark.long
 def test_building_twice_gives_the_same_artifact(project: Project) -> None:
     release = Release.objects.get(project=project, tag="v0.42.1")
     digests = []

@@ -201,6 +201,7 @@ def check_point(kind: str, point: str, folder: Path) -> None:
     assert events_of(story.run).count("run.live") == (kind in ("deploy", "verify", "rollback"))
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("kind", "point"), QUICK)
 def test_killed_at_a_point(kind: str, point: str, tmp_path: Path) -> None:
     check_point(kind, point, tmp_path)
@@ -304,6 +305,7 @@ def test_a_worker_that_wakes_up_after_it_was_given_up_does_no_more(tmp_path: Pat
 # --- with a whole Celery worker, the broker and the web ---------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.broker
 def test_everything_killed_at_once_in_the_middle_of_a_deployment(
     worker: Worker, broker: Broker, site: Site, tmp_path: Path

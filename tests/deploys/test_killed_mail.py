@@ -53,6 +53,7 @@ mail_approvers(run)
 """
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("point", ["within the rows", "after the rows", "second mail"])
 def test_what_a_killed_worker_did_not_send_is_sent_by_the_next(tmp_path: Path, settings: Any, point: str) -> None:
     shop, flag = make_shop(tmp_path, settings), tmp_path / "reached"

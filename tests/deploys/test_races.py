@@ -151,6 +151,7 @@ def test_what_is_taken_back_does_not_start_and_what_starts_is_not_taken_back(tmp
         Run.objects.filter(pk=run.pk).update(state="cancelled")
 
 
+@pytest.mark.long
 def test_an_approval_against_a_tag_that_moves(tmp_path: Path, settings: Any) -> None:
     shop = make_shop(tmp_path, settings, 1)
     person = shop.person()

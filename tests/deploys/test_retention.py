@@ -80,6 +80,7 @@ def test_what_is_young_or_among_the_last_releases_stays(shop: Shop) -> None:
     assert sweep() == 0
 
 
+@pytest.mark.long
 def test_what_runs_somewhere_and_what_it_would_go_back_to_stay(shop: Shop, settings: Any) -> None:
     settings.ARTIFACT_KEEP_RELEASES = 0
     Environment.objects.filter(name="staging").update(live=Run.objects.get(kind="deploy", tag="v1.0.2"))
@@ -88,6 +89,7 @@ def test_what_runs_somewhere_and_what_it_would_go_back_to_stay(shop: Shop, setti
     assert kept() == ["v1.0.2", "v1.0.4"]
 
 
+@pytest.mark.long
 def test_what_is_on_its_way_stays(shop: Shop) -> None:
     Environment.objects.update(approvals=1)
     deploy_request(shop.place("staging"), shop.release("v1.0.1"), trigger="person")
@@ -95,12 +97,14 @@ def test_what_is_on_its_way_stays(shop: Shop) -> None:
     assert kept() == ["v1.0.1", "v1.0.3", "v1.0.4", "v1.0.5"]
 
 
+@pytest.mark.long
 def test_a_file_that_was_just_written_stays(shop: Shop) -> None:
     os.utime(Run.objects.get(kind="build", tag="v1.0.1").artifact)
     assert sweep() == 1
     assert kept() == ["v1.0.1", "v1.0.3", "v1.0.4", "v1.0.5"]
 
 
+@pytest.mark.long
 def test_a_deployment_of_one_that_is_gone_builds_it_again(shop: Shop) -> None:
     sweep()
     run, made = deploy_request(shop.place("staging"), shop.release("v1.0.1"), trigger="person")
@@ -126,6 +130,7 @@ def test_going_back_to_one_that_is_gone_says_so_and_builds_it_anew(shop: Shop) -
     assert (shop.folder / "staging" / "TAG").read_text() == "v1.0.1\n"
 
 
+@pytest.mark.long
 def test_what_comes_out_differently_does_not_go_back(shop: Shop) -> None:
     sweep()
     steps = shop.steps()
@@ -159,6 +164,7 @@ def test_the_form_offers_it(shop: Shop) -> None:
     assert "it is kept no longer" in main_words(client.get(f"/projects/shop/deploys/{to.pk}/"))
 
 
+@pytest.mark.long
 def test_files_that_no_row_names_go_after_a_day(shop: Shop, tmp_path: Path) -> None:
     (tmp_path / "left").write_text("of a project that was removed")
     left = keep(tmp_path / "left").path

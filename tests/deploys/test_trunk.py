@@ -117,6 +117,7 @@ def test_each_head_is_tagged_once_whatever_is_looked_at_again(shop: Shop) -> Non
     assert shop.place("production").live.tag == "v1.0.3"  # type: ignore[union-attr]
 
 
+@pytest.mark.long
 def test_named_by_the_day_where_the_policy_says_so(shop: Shop) -> None:
     spec = PipelineSpec(Trigger.MAIN, Naming.DATE, tuple(shop.steps()))
     pipeline_save(shop.project, spec)

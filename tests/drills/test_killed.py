@@ -49,6 +49,7 @@ def killed_at(point: str, drill: Drill, folder: Path) -> None:
 QUICK = ("while copying", "while shipping")
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "point", [point if point in QUICK else pytest.param(point, marks=pytest.mark.long) for point in POINTS]
 )

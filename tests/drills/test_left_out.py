@@ -154,6 +154,7 @@ def test_nothing_of_a_drill_is_in_any_figure(
     assert not mailoutbox
 
 
+@pytest.mark.long
 def test_whoever_may_approve_is_not_written_to(tmp_path: Path, real: Real, lead: Any, other: Any) -> None:
     drill = make_drill(real, "replay", lead)
     player = Player(drill, tmp_path / "ela", lead, other)

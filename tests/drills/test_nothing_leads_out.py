@@ -75,6 +75,7 @@ def test_even_with_the_real_address_in_its_row_nothing_is_pushed(real: Real, cop
         mirror_of(copy).fetch()
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "url", ["https://github.com/example/shop.git", "git@git.example.org:shop.git", "ssh://git@10.0.0.1/shop.git"]
 )

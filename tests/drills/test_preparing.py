@@ -68,6 +68,7 @@ def test_it_begins_with_the_release_before_the_fix(real: Real) -> None:
 POINTS = ("_plan", "copy_make", "_track", "_read", "sandbox_make", "_ship", "_begin")
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("point", POINTS)
 def test_a_killed_worker_is_taken_over(real: Real, monkeypatch: pytest.MonkeyPatch, point: str, after: bool) -> None:

@@ -50,6 +50,7 @@ def steps(drill: Drill) -> dict[str, bool]:
     return {step.key: step.done for step in observed(drill, timezone.now()).steps if step.needed}
 
 
+@pytest.mark.long
 def test_a_past_hotfix_is_done_again(tmp_path: Path, real: Real, people: tuple[Any, Any]) -> None:
     lead, other = people
     before = real.refs()
@@ -156,6 +157,7 @@ def test_what_was_left_out_is_said(tmp_path: Path, real: Real, people: tuple[Any
     assert drill.score["within_sla"] is None
 
 
+@pytest.mark.long
 def test_the_copy_goes_with_all_its_files_and_the_result_stays(
     tmp_path: Path, real: Real, people: tuple[Any, Any], settings: Any, django_capture_on_commit_callbacks: Any
 ) -> None:

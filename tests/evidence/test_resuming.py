@@ -9,6 +9,7 @@ import pytest
 from .pushes import Story, differing, judge
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("seed", range(12))
 def test_random_pushes_are_answered_as_from_nothing(tmp_path: Path, seed: int) -> None:
     story = Story(tmp_path, seed)

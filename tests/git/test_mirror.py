@@ -230,6 +230,7 @@ def test_a_blobless_clone_is_mirrored_with_what_it_has(tmp_path):
     assert shown(mirror) == truth(whole)
 
 
+@pytest.mark.long
 def test_ten_thousand_references_are_fetched_in_seconds(tmp_path):
     origin = make_flow(tmp_path)
     origin.many_refs(10_000)

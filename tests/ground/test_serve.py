@@ -58,6 +58,7 @@ def test_one_life(serve: Start, tmp_path: Path) -> None:
     assert "Traceback" not in serving.said
 
 
+@pytest.mark.long
 def test_killed_supervisor_leaves_no_orphans_and_starts_again(serve: Start) -> None:
     first = serve()
     first.wait_until_ready()
@@ -68,6 +69,7 @@ def test_killed_supervisor_leaves_no_orphans_and_starts_again(serve: Start) -> N
     again.wait_until_ready()
 
 
+@pytest.mark.long
 def test_foreign_broker_is_used_when_named_and_long_folders_are_no_trouble(
     serve: Start, broker: Broker, tmp_path: Path
 ) -> None:
@@ -79,6 +81,7 @@ def test_foreign_broker_is_used_when_named_and_long_folders_are_no_trouble(
     assert not any("valkey-server" in line for line in serving.processes().values())
 
 
+@pytest.mark.long
 def test_data_folder_too_deep_for_a_socket(serve: Start, tmp_path: Path) -> None:
     serving = serve(tmp_path / ("deep" * 30))
     serving.wait_for_words("the broker's lies at", 120)

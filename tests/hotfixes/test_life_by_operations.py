@@ -151,6 +151,7 @@ def test_an_older_line_owes_main_and_the_newer_line(tmp_path: Path, manager: Any
     assert hotfix.finished_at is not None
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("finish", "merge_back"), [("ff", "merge"), ("squash", "pick"), ("squash", "merge")])
 def test_every_way_to_finish_ends_clean(tmp_path: Path, manager: Any, finish: str, merge_back: str) -> None:
     repo = make_flow(tmp_path)

@@ -137,6 +137,7 @@ def test_told_once(demo: Path) -> None:
     assert counted() == before
 
 
+@pytest.mark.long
 def test_nothing_is_opened_a_second_time_by_the_sweep(demo: Path) -> None:
     sweep_now()
     assert PostMortem.objects.filter(incident__isnull=False).count() == 1
@@ -156,6 +157,7 @@ def test_everybody_reads_the_status_page_and_finds_no_name_there(demo: Path, cli
         assert internal not in text
 
 
+@pytest.mark.long
 def test_its_address_is_printed(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert public_pages() == [("Status page", "/status/demo/")]
     assert "Status page, for everybody: http://here/status/demo/" in prepare.greeting("http://here")
@@ -166,6 +168,7 @@ def test_its_address_is_printed(demo: Path, capsys: pytest.CaptureFixture[str]) 
     assert "/status/" not in prepare.greeting("http://here")
 
 
+@pytest.mark.long
 def test_other_projects_of_the_demo_are_left_as_they_are(demo: Path) -> None:
     others = Project.objects.exclude(name__in=story.COMPONENTS)
     assert others.count() == len(demo_projects()) - 2 == 1
@@ -173,6 +176,7 @@ def test_other_projects_of_the_demo_are_left_as_they_are(demo: Path) -> None:
         assert not kind.objects.filter(project__in=others).exists()
 
 
+@pytest.mark.long
 def test_built_anew_it_is_told_anew_on_the_same_page(demo: Path) -> None:
     page = StatusPage.objects.get()
     call_command("demo", "--reset", verbosity=0)
@@ -181,6 +185,7 @@ def test_built_anew_it_is_told_anew_on_the_same_page(demo: Path) -> None:
     assert Incident.objects.count() == 2
 
 
+@pytest.mark.long
 def test_a_page_of_somebody_else_at_its_address_stays(demo: Path) -> None:
     for kind in (Incident, PostMortem, Component, StatusPage):
         kind.objects.all().delete()
@@ -191,6 +196,7 @@ def test_a_page_of_somebody_else_at_its_address_stays(demo: Path) -> None:
     assert list(StatusPage.objects.get().projects.all()) == [shop]
 
 
+@pytest.mark.long
 def test_without_log_ins_the_incidents_are_told_and_nobody_is_made_to_have_learned(
     tmp_path: Path, settings: Any
 ) -> None:

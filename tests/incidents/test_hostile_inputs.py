@@ -186,6 +186,7 @@ def admin(client: Client) -> Client:
     return client
 
 
+@pytest.mark.long
 def test_pages_keep_their_shape_whatever_the_texts_are(admin: Client, scene: Incident) -> None:
     plain = {path: Shape(html) for path, html in shown(admin, scene, every=True).items()}
     for number, text in enumerate([*TEXTS, *(text for text in MISLEADING if "\x00" not in text)]):

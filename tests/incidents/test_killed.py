@@ -87,6 +87,7 @@ def taken_over(channel: Channel) -> None:
     channel_deliver(channel.pk, worker_name())
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("point", POINTS)
 def test_a_webhook_gets_each_once_and_in_order(point: str, inbox: Inbox, tmp_path: Path) -> None:
     channel = channel_save("hook", "webhook", inbox.url, ["incident-declared"])

@@ -78,6 +78,7 @@ QUICK = [
 ]  # fmt: skip
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("kind", "point"), QUICK)
 def test_killed_once(kind: str, point: str, tmp_path: Path) -> None:
     story = make_story(tmp_path, kind)
@@ -93,6 +94,7 @@ def test_killed_once(kind: str, point: str, tmp_path: Path) -> None:
     assert operation_carry_out_here(story.operation.pk) is None
 
 
+@pytest.mark.long
 def test_killed_at_one_point_after_the_other(tmp_path: Path) -> None:
     story = make_story(tmp_path, "finish")
     intended = undisturbed(story, tmp_path)
@@ -103,6 +105,7 @@ def test_killed_at_one_point_after_the_other(tmp_path: Path) -> None:
     check(story, intended)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("moment", ["pre-receive", "post-receive"])
 def test_killed_while_the_remote_takes_the_push(moment: str, tmp_path: Path) -> None:
     """The remote's own hook says that the push is there, and waits: before the refs moved, or after."""

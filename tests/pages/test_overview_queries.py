@@ -59,6 +59,7 @@ def _verdict(fix: Fix, target: Target, code: Code) -> Verdict:
     )  # fmt: skip
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("projects", "fixes"), [(3, 30), (50, 1000)])
 @pytest.mark.parametrize("everything", [True, False])
 def test_the_number_of_queries_is_constant(

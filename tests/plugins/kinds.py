@@ -6,6 +6,8 @@ database runs and counts as one; those that need no database, or a browser, are 
 the long ones that are not marked `postgres` themselves: what they kill does not depend on which database it was.
 Without `--long` only those run there that may tell the two databases apart: the ones marked so, the ones that really
 commit (races, locks, processes of their own), and the rooms with queries of their own kind. `make test-full` runs all.
+
+Of a test with many dear cases, `@pytest.mark.sample(3)` leaves the first three to every run; the others are long.
 """
 
 from __future__ import annotations
@@ -53,8 +55,19 @@ def _kinds(item: pytest.Item) -> list[str]:
     return sorted(found)
 
 
+def _mark_beyond_samples(items: list[pytest.Item]) -> None:
+    cases: Counter[str] = Counter()
+    for item in items:
+        sample = item.get_closest_marker("sample")
+        name = item.nodeid.partition("[")[0]
+        cases[name] += 1
+        if sample is not None and cases[name] > sample.args[0]:
+            item.add_marker("long")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    _mark_beyond_samples(items)
     kept: list[pytest.Item] = []
     left: list[pytest.Item] = []
     for item in items:

@@ -158,6 +158,7 @@ def test_dates_that_no_calendar_has_do_not_stop_anything() -> None:
     assert set(Release.objects.values_list("tagged_at", flat=True)) == {None}
 
 
+@pytest.mark.long
 def test_ten_thousand_releases_take_few_queries(
     django_assert_max_num_queries: Callable[[int], AbstractContextManager[object]],
 ) -> None:

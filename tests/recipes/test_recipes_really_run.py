@@ -82,6 +82,7 @@ def test_a_server_that_does_not_come_back_is_noticed(switched: Bench, units: Uni
     assert units.text("staging", "page.txt") == "v2.0.0\n"
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 def test_only_the_last_five_are_kept(switched: Bench, units: Units) -> None:
     for _turn in range(3):
@@ -228,6 +229,7 @@ def test_a_job_elsewhere_builds_and_deploys_and_answers(jobs: tuple[Bench, Jobs]
     bench.no_secret_is_seen()
 
 
+@pytest.mark.long
 def test_a_job_that_fails_says_why(jobs: tuple[Bench, Jobs]) -> None:
     bench, ci = jobs
     ci.passes = False
