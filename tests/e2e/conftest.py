@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from tests.plugins.real import Pages, free_port
 
@@ -132,8 +132,12 @@ def sign_in(page: Page, who: str = "manager") -> None:
 
 
 @pytest.fixture
-def visit(dashboard: Dashboard, open_page: Pages) -> Visit:
-    return Visit(dashboard, open_page)
+def visit(dashboard: Dashboard, open_page: Pages) -> Iterator[Visit]:
+    visiting = Visit(dashboard, open_page)
+    yield visiting
+    # Shown when the test failed.
+    print(f"no answer so far: {visiting.waiting or 'nothing'}")
+    print((dashboard.folder.parent / "serve.log").read_text(errors="replace")[-4000:])
 
 
 class Visit:
@@ -141,12 +145,31 @@ class Visit:
 
     def __init__(self, dashboard: Dashboard, open_page: Pages) -> None:
         self._dashboard, self._open_page = dashboard, open_page
+        self._asked: dict[Request, float] = {}
+
+    @property
+    def waiting(self) -> list[str]:
+        """What browsers still wait for, and for how long."""
+        now = time.monotonic()
+        return [f"{asked.method} {asked.url} for {now - since:.1f} s" for asked, since in self._asked.items()]
+
+    def _note(self, page: Page) -> None:
+        page.on("request", self._is_asked)
+        page.on("requestfinished", self._is_over)
+        page.on("requestfailed", self._is_over)
+
+    def _is_asked(self, request: Request) -> None:
+        self._asked[request] = time.monotonic()
+
+    def _is_over(self, request: Request) -> None:
+        self._asked.pop(request, None)
 
     def __call__(
         self, path: str = "/", *, who: str = "manager", theme: str = "", width: int = 1280, script: bool = True
     ) -> Page:
         page = self._open_page(self._dashboard.url, theme=theme, width=width, script=script)
         page.set_default_timeout(90_000)
+        self._note(page)
         sign_in(page, who)
         if path != "/":
             page.goto(path)
@@ -156,6 +179,7 @@ class Visit:
         """A page for somebody without an account."""
         page = self._open_page(self._dashboard.url)
         page.set_default_timeout(90_000)
+        self._note(page)
         page.goto(path)
         return page
 
