@@ -6,9 +6,11 @@ Patches of the target are read for the best guesses only, within a budget, so th
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from .content import Content, contained, similarity
 from .facts import Facts
@@ -29,8 +31,10 @@ PATHS = 200
 POPULAR = 150
 """A path that more target commits touch leads to none of them by itself."""
 
-Proof = Callable[[Sequence[str]], bool]
-"""Whether a trial pick of these commits changes nothing in the target."""
+_authored = attrgetter("authored_at")
+
+Proof = Callable[[Sequence[Sequence[str]]], Sequence[bool]]
+"""Whether a trial pick of each of these groups of commits changes nothing in the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +53,15 @@ def guesses(pool: Pool, commits: Sequence[Facts], limit: int) -> list[Guess]:
     """The most promising pairs, best first, with at most `limit` different commits among them."""
     commits = [commit for commit in commits if not commit.wide]
     touching = pool.touching((path for commit in commits for path in commit.paths[:PATHS]), POPULAR)
-    made = pool.made_by(commits)
+    made = {author: sorted(found, key=_authored) for author, found in pool.made_by(commits).items()}
     found: list[Guess] = []
     for commit in commits:
         named = pool.by_subject.get(commit.key, ())
         near: dict[str, Facts] = {other.sha: other for other in named if len(named) <= SUBJECT_HITS}
-        early, late = commit.authored_at - LATE, commit.authored_at + LATE
-        own = [other for other in made.get(commit.author_email, ()) if early <= other.authored_at <= late]
-        near.update((other.sha, other) for other in own if own_again(commit, other))
+        own = made.get(commit.author_email, [])
+        early = bisect_left(own, commit.authored_at - LATE, key=_authored)
+        late = bisect_right(own, commit.authored_at + LATE, key=_authored)
+        near.update((other.sha, other) for other in own[early:late] if own_again(commit, other))
         for path in commit.paths[:PATHS]:
             near.update((other.sha, other) for other in touching.get(path, ()))
         ranked = sorted(
@@ -154,8 +159,10 @@ def look_alike(pairs: Sequence[Guess], patches: Patches, observed: Mapping[str, 
 
 def _named_alike(one: Facts, other: Facts) -> bool:
     ours, theirs = one.words, other.words
+    if len(ours) < 2:
+        return False
     both = len(ours & theirs)
-    return len(ours) >= 2 and both >= HALF * (len(ours) + len(theirs) - both)
+    return both >= HALF * (len(ours) + len(theirs) - both)
 
 
 def _by_same_hand(one: Facts, other: Facts, *, few: bool) -> bool:
@@ -201,14 +208,18 @@ def look_for_squashes(
     by_commit: dict[str, list[Facts]] = {}
     for guess in pairs:
         by_commit.setdefault(guess.commit.sha, []).append(guess.other)
+    held: dict[str, tuple[str, ...]] = {}
     for sha, others in by_commit.items():
         seen = observed[sha]
         if seen.likely:
             continue
         found = holders(patches.of(sha), [(other, patches.of(other.sha)) for other in others])
-        if found and proved([sha]):
-            seen.squashed = found
-        seen.tried = bool(found) and not seen.squashed
+        seen.tried = bool(found)
+        if found:
+            held[sha] = found
+    for sha, nothing in zip(held, proved([[sha] for sha in held]), strict=True):
+        if nothing:
+            observed[sha].squashed, observed[sha].tried = held[sha], False
 
 
 def union(contents: Iterable[Content]) -> Content | None:

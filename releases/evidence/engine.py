@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from .history import History
 from .judging import Judging
@@ -46,9 +47,10 @@ class Engine:
         if self.store is not None:
             return
         for target in self.history.targets:
-            ahead = self.history.reader.ahead
-            ahead.begin(self.history.lacking(target), bodies=True)
-            ahead.begin(Judging(self.history, target, (), False, frozenset()).pool_shas(), bodies=False)
+            reader = self.history.reader
+            reader.ahead.begin(self.history.lacking(target), partial(reader.read_facts, bodies=True))
+            members = Judging(self.history, target, (), False, frozenset()).pool_shas()
+            reader.ahead.begin(members, partial(reader.read_facts, bodies=False))
 
     def pushed_alone(self, target: str, before: str) -> list[str] | None:
         """Commits that came to a target since it was judged at `before`, when nothing else changed; else None."""

@@ -77,8 +77,8 @@ class Facts:
     def paths(self) -> tuple[str, ...]:
         """Changed paths as git prints them; none for a merge."""
         if self._paths is None:
-            lines = self.raw_changes.split(b"\n")
-            self._paths = tuple([sys.intern(_text(line[line.index(b"\t") + 1 :])) for line in lines if line])
+            behind = self.raw_changes.decode("utf-8", "replace").split("\t")[1:]
+            self._paths = tuple([sys.intern(path.partition("\n")[0]) for path in behind])
         return self._paths
 
     @property
@@ -109,7 +109,7 @@ class Facts:
         if self._inverse is None:
             raw = self.raw_changes
             sided = _MOVED.search(raw) is not None
-            self._inverse = digest(_SIDES.sub(_other_way, _IDS.sub(b" ", raw))) if sided else self.header
+            self._inverse = digest(_SIDES.sub(_other_way, _without_ids(raw))) if sided else self.header
         return self._inverse
 
     @property
@@ -163,8 +163,14 @@ class Facts:
         return text.change_id(self.said) if "hange-" in self.said else ""
 
 
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")
+def _without_ids(raw: bytes) -> bytes:
+    """Raw changes without blob ids."""
+    words = raw.split(b" ")
+    if len(words) != 4 * raw.count(b"\n") + 5:  # a path has spaces, too
+        return _IDS.sub(b" ", raw)
+    del words[2::4]  # what is left of four words is every third from here on
+    del words[2::3]
+    return b" ".join(words)
 
 
 def _other_way(match: re.Match[bytes]) -> bytes:
@@ -210,7 +216,7 @@ def read_facts(fields: list[bytes], raw: bytes, names: Names, *, body: bool) -> 
     return Facts(
         sha.decode("ascii"), tuple(parents.decode("ascii").split()), names.of(name), names.of(email.lower()),
         _int(authored), _int(committed), title, text.normal_subject(title),
-        digest(_IDS.sub(b" ", raw)) if raw else b"",
+        digest(_without_ids(raw)) if raw else b"",
         raw if len(raw) < PACKED else zlib.compress(raw, 1),
         said if links else "", said if body else None,
     )  # fmt: skip

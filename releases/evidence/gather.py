@@ -1,12 +1,11 @@
-"""Reads facts and patches from git, in two pipelines side by side."""
+"""Reads facts and patches from git, in two pipelines side by side and beside whoever asks for them."""
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from releases.git import objects
 from releases.git.standing import Gits
@@ -18,152 +17,90 @@ LANES = 2
 """Git processes that read at the same time."""
 _WORTH_TWO = 24
 """Shorter lists are read by one process."""
-_START, _BLOCK, _SHARES = 48, 1024, 6
-"""Commits that one process reads: so many that its start pays, at most so many, about one in so many of its lane's."""
-_PART, _PARTS = 256, 4
-"""Commits that are read ahead by one process: at least so many, in at most so many parts."""
+_FACTS, _PATCHES = (256, 4), (48, 12)
+"""Commits of one part, so that the way to it pays, and parts of a list, at least and at most: neighbours share trees
+and delta bases, but a few giants make large parts uneven, and who asks begins with the first that is read."""
+
+Item = TypeVar("Item")
 
 
-def _in_lanes(shas: Sequence[str], work: Callable[[Sequence[str]], None]) -> None:
-    """Run `work` over the parts of a list side by side; the first error is raised when all have ended."""
-    if len(shas) < _WORTH_TWO:
-        if shas:
-            work(shas)
-        return
-    # Neighbours share trees and delta bases, so each lane takes blocks of them, whenever it is done with the last one:
-    # a few giants make any share-out beforehand uneven.
-    size = min(_BLOCK, max(_START, -(-len(shas) // (LANES * _SHARES))), -(-len(shas) // LANES))
-    waiting = deque(shas[start : start + size] for start in range(0, len(shas), size))
-    failed: list[BaseException] = []
+class Lanes(Generic[Item]):
+    """Commits that are read part by part, in the order of asking, while who asked does something else."""
 
-    def lane() -> None:
-        while not failed:
-            try:
-                part = waiting.popleft()
-            except IndexError:
-                return
-            try:
-                work(part)
-            except BaseException as error:  # raised again below, in the thread that waits
-                failed.append(error)
-
-    threads = [threading.Thread(target=lane, daemon=True) for _ in range(min(LANES, len(waiting)))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failed:
-        raise failed[0]
-
-
-@dataclass(slots=True, eq=False)
-class _Part:
-    """Commits whose facts are read beside other work."""
-
-    shas: Sequence[str]
-    bodies: bool
-    read: threading.Event = field(default_factory=threading.Event)
-    found: dict[str, Facts] = field(default_factory=dict)
-    failed: BaseException | None = None
-
-
-class Ahead:
-    """Reads facts in the order in which they were asked for, beside other work."""
-
-    def __init__(self, read: Callable[[Sequence[str], bool], dict[str, Facts]]) -> None:
-        self._read = read
-        self._waiting: deque[_Part] = deque()
-        self._part_of: dict[str, _Part] = {}
-        self._lanes: list[threading.Thread] = []
+    def __init__(self, threads: ThreadPoolExecutor, least: int, most: int) -> None:
+        """`least` commits are a part, `most` parts a list."""
+        self._threads = threads
+        self._least, self._most = least, most
+        self._parts: dict[str, Future[Mapping[str, Item]]] = {}
 
     def __len__(self) -> int:
-        return len(self._part_of)
+        return len(self._parts)
 
-    def begin(self, shas: Iterable[str], *, bodies: bool) -> None:
+    def __contains__(self, sha: str) -> bool:
+        return sha in self._parts
+
+    def __getitem__(self, sha: str) -> Item:
+        """What was read of a commit, once its part is complete. Raises what reading it raised."""
+        return self._parts[sha].result()[sha]
+
+    def begin(self, shas: Iterable[str], read: Callable[[Sequence[str]], Mapping[str, Item]]) -> None:
         """Read these as well, those that are under way left out."""
-        new = [sha for sha in dict.fromkeys(shas) if sha not in self._part_of]
-        size = max(_PART, -(-len(new) // _PARTS))
+        new = [sha for sha in dict.fromkeys(shas) if sha not in self._parts]
+        size = min(max(self._least, -(-len(new) // self._most)), max(_WORTH_TWO, -(-len(new) // LANES)))
         for start in range(0, len(new), size):
-            part = _Part(new[start : start + size], bodies)
-            self._part_of.update(dict.fromkeys(part.shas, part))
-            self._waiting.append(part)
-        self._lanes = [lane for lane in self._lanes if lane.is_alive()]
-        for _ in range(min(len(self._waiting), LANES - len(self._lanes))):
-            lane = threading.Thread(target=self._work, daemon=True)
-            self._lanes.append(lane)
-            lane.start()
+            part = new[start : start + size]
+            self._parts.update(dict.fromkeys(part, self._threads.submit(read, part)))
 
-    def _work(self) -> None:
-        while True:
-            try:
-                part = self._waiting.popleft()
-            except IndexError:
-                return
-            try:
-                part.found = self._read(part.shas, part.bodies)
-            except BaseException as error:  # raised again in the thread that asks
-                part.failed = error
-            part.read.set()
-
-    def stop(self) -> None:
-        """Begin nothing more."""
-        self._waiting.clear()
-
-    def take(self, wanted: Iterable[str]) -> dict[str, Facts]:
-        """What was read in the parts that hold any of these, once those are complete; handed out once."""
-        found: dict[str, Facts] = {}
-        for part in dict.fromkeys(part for sha in wanted if (part := self._part_of.get(sha)) is not None):
-            part.read.wait()
-            for sha in part.shas:
-                del self._part_of[sha]
-            if part.failed is not None:
-                raise part.failed
-            found.update(part.found)
+    def take(self, wanted: Iterable[str]) -> dict[str, Item]:
+        """All of the parts that hold any of these, once they are complete; handed out once."""
+        parts = dict.fromkeys(part for sha in wanted if (part := self._parts.get(sha)) is not None)
+        found = {sha: item for part in parts for sha, item in part.result().items()}
+        if parts:
+            self._parts = {sha: part for sha, part in self._parts.items() if part not in parts}
         return found
 
 
 class Reader:
-    """Facts and contents of one repository, as they are asked for; keeps what it read."""
+    """Facts and contents of one repository, as they are asked for."""
 
     def __init__(self, git_dir: Path) -> None:
         self.gits = Gits(git_dir)
         self.unreadable: set[str] = set()
         """Commits of which something could not be read."""
         self._names = Names()
-        self.ahead = Ahead(self._facts)
+        self._threads = ThreadPoolExecutor(LANES, "reading")
+        self.ahead: Lanes[Facts] = Lanes(self._threads, *_FACTS)
         """Facts that are read beside other work."""
 
     def close(self) -> None:
-        """End the git processes."""
-        self.ahead.stop()
+        """End the git processes, and begin nothing more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
         self.gits.close()
+
+    def patches(self) -> Lanes[Content]:
+        """Patches to be read beside other work."""
+        return Lanes(self._threads, *_PATCHES)
 
     def facts(self, shas: Sequence[str], *, bodies: bool = True) -> dict[str, Facts]:
         """Facts of these commits, with the whole message or not."""
-        found: dict[str, Facts] = {}
-        _in_lanes(shas, lambda part: found.update(self._facts(part, bodies)))
-        return found
+        lanes: Lanes[Facts] = Lanes(self._threads, *_FACTS)
+        lanes.begin(shas, lambda part: self.read_facts(part, bodies=bodies))
+        return lanes.take(shas)
 
-    def _facts(self, shas: Sequence[str], bodies: bool) -> dict[str, Facts]:
+    def read_facts(self, shas: Sequence[str], *, bodies: bool) -> dict[str, Facts]:
+        """The same by one process, as lanes do it."""
         read = (read_facts(fields, raw, self._names, body=bodies)
                 for fields, raw in objects.records(self.gits, shas, self.unreadable.add))  # fmt: skip
         return {facts.sha: facts for facts in read}
 
-    def contents(self, shas: Iterable[str], only: Sequence[str] = ()) -> dict[str, Content]:
-        """Fingerprints of the patches of these commits; what cannot be read comes back as not readable.
+    def read_contents(self, shas: Sequence[str], only: Sequence[str] = ()) -> dict[str, Content]:
+        """The patches of these commits by one process; what cannot be read comes back as not readable.
 
         With `only`, of their changes to these paths.
         """
-        listed = list(dict.fromkeys(shas))
-        found: dict[str, Content] = {}
-
-        def read(part: Sequence[str]) -> None:
-            for sha, patch, cut in objects.patches(self.gits, part, self.unreadable.add, PATCH_LIMIT, only):
-                found[sha] = read_content(patch, cut=cut)
-
-        _in_lanes(listed, read)
-        for sha in listed:
-            found.setdefault(sha, UNREADABLE)
+        found = dict.fromkeys(shas, UNREADABLE)
+        for sha, patch, cut in objects.patches(self.gits, shas, self.unreadable.add, PATCH_LIMIT, only):
+            found[sha] = read_content(patch, cut=cut)
         return found
 
     def merge_contents(self, shas: Sequence[str]) -> dict[str, Content]:

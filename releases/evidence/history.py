@@ -36,6 +36,7 @@ class History:
         self._parents: dict[str, tuple[str, ...]] = {}
         self._walks: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
         self._sets: dict[tuple[tuple[str, ...], tuple[str, ...]], frozenset[str]] = {}
+        self._common: dict[str, list[str]] = {}
         self._pushed: dict[tuple[str, str], list[str] | None] = {}
         self._ancestor: dict[tuple[str, str], bool] = {}
         self._boundary: set[str] | None = None
@@ -79,6 +80,11 @@ class History:
         A fix may have been made there first and have come to production twice: by a pick, and with a later merge.
         What every commit in question stands on cannot be a counterpart and is left out.
         """
+        if target not in self._common:
+            self._common[target] = self._walk_beside(target)
+        return self._common[target]
+
+    def _walk_beside(self, target: str) -> list[str]:
         lacking, gained = self.lacking(target), self.gained(target)
         ours = self._members(self.production.values(), [self.targets[target]])
         theirs = self._members([self.targets[target]], self.production.values())

@@ -10,7 +10,7 @@ from .content import Content, contained, similarity
 from .declaring import Declaring
 from .facts import Facts
 from .history import History
-from .observe import Identity, look_for_moments, look_for_names
+from .observe import Identity, begin_names, look_for_moments, look_for_names
 from .patches import Patches
 from .pool import Pool
 from .rules import ALIKE, Match, Observed, judge_commit
@@ -116,6 +116,9 @@ class Judging:
         return facts
 
     def _counterparts(self, candidates: Sequence[Facts]) -> None:
+        # What no equal patch can be found of is read while equal patches of the others are looked for.
+        alone = [c for c in candidates if not (self._settled(c.sha) or self.pool.same_header(c))]
+        begin_names(self.pool, self.patches, alone)
         Identity(self.pool, self.patches, self.observed).look(candidates)
         left = [commit for commit in candidates if not self._settled(commit.sha)]
         look_for_names(self.pool, self.patches, left, self.observed)
@@ -199,14 +202,14 @@ class Judging:
             for seen in self.observed.values():
                 seen.unsure = why
 
-    def _picks_nothing(self, shas: Sequence[str]) -> bool:
-        """Whether picking these commits, oldest first, onto the target's tip would change nothing."""
-        steps = []
-        for sha in shas:
-            parents = self.history.parents(sha)
-            steps.append(Step(parents[0] if parents else None, sha))
-        trial = trial_picks(self.history.git_dir, [Pick(self.tip, tuple(steps))])[0]
-        return trial.clean and trial.changes_nothing and not trial.error
+    def _picks_nothing(self, groups: Sequence[Sequence[str]]) -> list[bool]:
+        """Whether picking the commits of each group, oldest first, onto the target's tip would change nothing."""
+        picks = []
+        for group in groups:
+            steps = [Step(next(iter(self.history.parents(sha)), None), sha) for sha in group]
+            picks.append(Pick(self.tip, tuple(steps)))
+        trials = trial_picks(self.history.git_dir, picks)
+        return [trial.clean and trial.changes_nothing and not trial.error for trial in trials]
 
     def squashed_groups(
         self, groups: Sequence[Sequence[str]], commits: Mapping[str, CommitVerdict]
@@ -235,7 +238,7 @@ class Judging:
         if joined is None:
             return ()
         held = holders(joined, [(pair.other, self.patches.of(pair.other.sha)) for pair in pairs])
-        return held if held and self._picks_nothing(group) else ()
+        return held if held and self._picks_nothing([group])[0] else ()
 
     def date(self, sha: str) -> int | None:
         """When this commit was committed (Unix seconds), if that is known."""

@@ -10,6 +10,7 @@ from releases.git.standing import Gits
 
 from .content import Content, contained, similarity
 from .facts import Facts
+from .gather import Lanes
 from .patches import Patches
 from .pool import Pool, agree, closeness, related, share_path
 from .rules import HALF, Match, Observed, is_part
@@ -43,6 +44,7 @@ class Identity:
         for commit in left:
             hits[commit.sha] = [o for o in hits[commit.sha] if self.patches.may_equal(commit, o, slack=BLANKS)]
         parts = self.patches.narrowed((commit, hits[commit.sha]) for commit in left)
+        self.patches.compare((commit, hits[commit.sha]) for commit in left if commit.sha not in parts)
         left = [
             commit for commit in left if not (commit.sha in parts and self._compare(commit, hits[commit.sha], parts))
         ]
@@ -72,7 +74,7 @@ class Identity:
     def _agreeing(self, commit: Facts) -> list[Facts]:
         return [other for other in self.pool.same_header(commit) if agree(commit, other)]
 
-    def _compare(self, commit: Facts, others: Sequence[Facts], contents: Mapping[str, Content]) -> bool:
+    def _compare(self, commit: Facts, others: Sequence[Facts], contents: Lanes[Content]) -> bool:
         """Note those with the same patch or lines, by what was read of all of them; whether one of them settles."""
         seen = self.observed[commit.sha]
         if not others:
@@ -111,11 +113,16 @@ def measured(patches: Patches, commit: Facts, other: Facts, evidence: tuple[Evid
 _BOTH = {Evidence.AUTHOR_DATE, Evidence.SUBJECT}
 
 
-def look_for_names(pool: Pool, patches: Patches, commits: Sequence[Facts], observed: Mapping[str, Observed]) -> None:
-    """Likely counterparts by author and date, then by subject; patches are read only where those leave a doubt."""
+def begin_names(pool: Pool, patches: Patches, commits: Sequence[Facts]) -> list[tuple[Facts, list[Hit]]]:
+    """Commits of the target with a name in common with each; patches begin to be read where those leave a doubt."""
     hits = [(commit, found) for commit in commits if (found := hits_of(pool, commit))]
     patches.compare((commit, _others(found)) for commit, found in hits if _doubtful(commit, found))
-    for commit, found in hits:
+    return hits
+
+
+def look_for_names(pool: Pool, patches: Patches, commits: Sequence[Facts], observed: Mapping[str, Observed]) -> None:
+    """Likely counterparts by author and date, then by subject."""
+    for commit, found in begin_names(pool, patches, commits):
         matches = [(measured(patches, commit, hit.other, hit.evidence), hit) for hit in found]
         matches = [(match, hit) for match, hit in matches if _believable(commit, match, hit)]
         for match, hit in matches:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from releases.git import objects
 
 from .content import Content, tally
 from .facts import Facts
-from .gather import Reader
+from .gather import Lanes, Reader
 
-BATCH = 4000
-"""Patches read in one go."""
 HELD = 96 << 20
-"""Bytes of patch text that are held before all of it is reduced to fingerprints."""
+"""Bytes of patch text that are held; of what is read beyond them, fingerprints only."""
 MANY_PATHS, PATHS_AT_ONCE = 6, 300
 """Paths from which a commit is compared by a part of them first, and paths looked at in one go then."""
 WEIGHED = 256 << 10
@@ -26,38 +25,42 @@ class Patches:
     """Contents read so far, and the sizes of blobs."""
 
     reader: Reader
-    known: dict[str, Content] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     held: int = 0
     tallies: dict[str, int] = field(default_factory=dict)
     grown: dict[str, tuple[int | None, ...]] = field(default_factory=dict)
     compared: dict[str, set[str]] = field(default_factory=dict)
     """By commit in question: the others whose patches were read for its sake."""
+    known: Lanes[Content] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known = self.reader.patches()
 
     def compare(self, pairs: Iterable[tuple[Facts, Sequence[Facts]]]) -> None:
-        """Read the patches of commits and of those they are to be compared with."""
+        """Begin to read the patches of commits and of those they are to be compared with."""
         listed = [(commit, others) for commit, others in pairs if others]
         self.read(sha for commit, others in listed for sha in (commit.sha, *(other.sha for other in others)))
         for commit, others in listed:
             self.compared.setdefault(commit.sha, set()).update(other.sha for other in others)
 
     def read(self, shas: Iterable[str]) -> None:
-        wanted = [sha for sha in dict.fromkeys(shas) if sha not in self.known]
-        for start in range(0, len(wanted), BATCH):
-            read = self.reader.contents(wanted[start : start + BATCH])
-            self.known.update(read)
-            self.held += sum(content.size for content in read.values())
-            if self.held > HELD:
-                for content in self.known.values():
-                    content.compact()
-                self.held = 0
+        """Begin to read these patches: who asks for the first of them need not wait for the last."""
+        self.known.begin(shas, self._read)
+
+    def _read(self, shas: Sequence[str]) -> dict[str, Content]:
+        found = self.reader.read_contents(shas)
+        self.held += sum(content.size for content in found.values())
+        if self.held > HELD:
+            for content in found.values():
+                content.compact()
+        return found
 
     def of(self, sha: str) -> Content:
-        if sha not in self.known:
-            self.read([sha])
+        """One patch; waits for it."""
+        self.read([sha])
         return self.known[sha]
 
-    def narrowed(self, commits: Iterable[tuple[Facts, Sequence[Facts]]]) -> dict[str, Content]:
+    def narrowed(self, commits: Iterable[tuple[Facts, Sequence[Facts]]]) -> Lanes[Content]:
         """What these commits, and others of the same header, change where one of them does otherwise.
 
         Large commits alone, of which most is the same; others are left out.
@@ -70,27 +73,35 @@ class Patches:
                 if 2 * len(apart) <= len(commit.paths) and not any(path.startswith('"') for path in apart):
                     paths.update(dict.fromkeys(sorted(apart)))
                     shas.update((facts.sha, None) for facts in (commit, *others))
-        return self.reader.contents(shas, list(paths)) if 0 < len(paths) <= PATHS_AT_ONCE else {}
+        found = self.reader.patches()
+        if 0 < len(paths) <= PATHS_AT_ONCE:
+            found.begin(shas, partial(self.reader.read_contents, only=list(paths)))
+        return found
 
     def told_apart(self, pairs: Iterable[tuple[Facts, Facts]], *, inverse: bool = False) -> set[tuple[str, str]]:
         """Those pairs of commits that change the same paths but cannot change the same (or opposite) lines.
 
         One small file of each tells, which costs less than two patches. The paths must have been measured.
         """
-        chosen = {(one.sha, other.sha): blobs for one, other in pairs if (blobs := self._smallest(one, other))}
+        listed = list(pairs)
+        changed = {facts.sha: facts.blobs for facts in {f.sha: f for pair in listed for f in pair}.values()}
+        chosen = {
+            (one.sha, other.sha): blobs for one, other in listed
+            if (blobs := self._smallest(changed[one.sha], changed[other.sha]))
+        }  # fmt: skip
         wanted = {blob for blobs in chosen.values() for blob in blobs if blob.strip("0")} - self.tallies.keys()
-        listed = sorted(wanted)
-        for blob, data in zip(listed, self.reader.gits.contents(listed), strict=False):
+        read = sorted(wanted)
+        for blob, data in zip(read, self.reader.gits.contents(read), strict=False):
             if data is not None:
                 self.tallies[blob] = tally(data)
         sign = -1 if inverse else 1
         return {pair for pair, blobs in chosen.items() if not self._adds_up(blobs, sign)}
 
-    def _smallest(self, one: Facts, other: Facts) -> tuple[str, ...]:
+    def _smallest(self, one: Sequence[tuple[str, str]], other: Sequence[tuple[str, str]]) -> tuple[str, ...]:
         """Old and new blob of one commit and of the other, for the path where they are smallest; none for giants."""
         least = WEIGHED
         found: tuple[str, ...] = ()
-        for (old, new), (was, now) in zip(one.blobs, other.blobs, strict=False):
+        for (old, new), (was, now) in zip(one, other, strict=False):
             blobs = (old, new, was, now)
             size = sum(self.sizes.get(blob, WEIGHED) for blob in blobs if blob.strip("0"))
             if size < least and (old, new) != (was, now):

@@ -20,6 +20,8 @@ _ADVISORY = re.compile(
     r"\bCVE-\d{4}-\d{4,}\b|\bGHSA(?:-[23456789cfghjmpqrvwx]{4}){3}\b|^security(?:impact|-impact)?:",
     re.IGNORECASE | re.MULTILINE,
 )
+_HINTS = ("cve-", "ghsa-", "sec", "vulnerab")
+"""One of these, without regard to case, is in whatever those two find: most texts need no closer look."""
 _CANDIDATES = (
     r"\b(?!GH-)[A-Z][A-Z0-9]{1,9}-\d+\b",
     r"(?i:\b(?:fix(?:e[sd])?|close[sd]?|resolve[sd]?|refs?|bug|issue|ticket)\b:?,? )(#\d+)",
@@ -64,4 +66,9 @@ def guess_ticket_pattern(texts: Iterable[str], default: str) -> str:
 
 def is_security(titles: Iterable[str], bodies: Iterable[str] = ()) -> bool:
     """Is this a security fix? Titles may say so in words, bodies by naming an advisory or by a `Security:` line."""
-    return any(_SECURITY.search(text) for text in titles) or any(_ADVISORY.search(text) for text in bodies)
+    return any(_says(_SECURITY, text) for text in titles) or any(_says(_ADVISORY, text) for text in bodies)
+
+
+def _says(expression: re.Pattern[str], text: str) -> bool:
+    folded = text.casefold()
+    return any(hint in folded for hint in _HINTS) and expression.search(text) is not None
