@@ -30,10 +30,15 @@ class Declaring:
         self.ignored = ignored
         self._inside: set[str] = set()
         """Named commits that are in the target, though production has them too."""
+        self._named = Trailers([], lambda _name: None)
 
-    def look(self, candidates: Sequence[Facts], left: Sequence[Facts], observed: Mapping[str, Observed]) -> None:
-        """Note what the messages of `left` (and of the target) declare; `candidates` may stand between."""
-        trailers = self._trailers(candidates)
+    def begin(self, candidates: Sequence[Facts]) -> None:
+        """Look up whom messages name; `candidates` may stand between."""
+        self._named = self._trailers(candidates)
+
+    def look(self, left: Sequence[Facts], observed: Mapping[str, Observed]) -> None:
+        """Note what the messages of `left` (and of the target) declare."""
+        trailers = self._named
         pairs: list[tuple[Facts, list[Declaration]]] = []
         for commit in left:
             found = [*trailers.reached(commit.sha, self._in_target), *change_id_links(commit, self.pool)]

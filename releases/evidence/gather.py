@@ -83,6 +83,8 @@ class Reader:
 
     def facts(self, shas: Sequence[str], *, bodies: bool = True) -> dict[str, Facts]:
         """Facts of these commits, with the whole message or not."""
+        if len(shas) < _WORTH_TWO:
+            return self.read_facts(shas, bodies=bodies) if shas else {}  # at once, whatever else is being read
         lanes: Lanes[Facts] = Lanes(self._threads, *_FACTS)
         lanes.begin(shas, lambda part: self.read_facts(part, bodies=bodies))
         return lanes.take(shas)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from .alike import GUESSES, budget, guesses, holders, look_alike, look_for_squashes, pieces, union
@@ -71,8 +71,8 @@ class Judging:
         candidates = [facts for sha in here if (facts := self._readable(sha)) is not None]
         others = [facts for sha in self.members if (facts := history.known(sha)) is not None]
         self.pool = Pool(candidates, others)
-        self.compare(candidates)
         undoing = Undoing(history, self.patches, self._of_production(candidates), others)
+        self.compare(candidates, lambda: undoing.begin(self.observed))
         undoing.look(self.observed)
         self.undoings = undoing.undoings.pairs()
         self._unread()
@@ -83,9 +83,9 @@ class Judging:
         lacking = set(self.lacking)
         return [sha for sha in self.shas if sha in lacking or not self.history.contains(self.target, sha)]
 
-    def compare(self, candidates: Sequence[Facts]) -> None:
-        """Look for counterparts of these commits in the pool."""
-        self._counterparts([facts for facts in candidates if not facts.is_merge])
+    def compare(self, candidates: Sequence[Facts], meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Look for counterparts of these commits in the pool, and do something else while patches are read."""
+        self._counterparts([facts for facts in candidates if not facts.is_merge], meanwhile)
         self._merges([facts for facts in candidates if facts.is_merge])
 
     def pool_shas(self) -> list[str]:
@@ -115,16 +115,23 @@ class Judging:
         seen.empty = facts.empty and not facts.is_merge
         return facts
 
-    def _counterparts(self, candidates: Sequence[Facts]) -> None:
-        # What no equal patch can be found of is read while equal patches of the others are looked for.
-        alone = [c for c in candidates if not (self._settled(c.sha) or self.pool.same_header(c))]
-        begin_names(self.pool, self.patches, alone)
-        Identity(self.pool, self.patches, self.observed).look(candidates)
-        left = [commit for commit in candidates if not self._settled(commit.sha)]
-        look_for_names(self.pool, self.patches, left, self.observed)
+    def _counterparts(self, candidates: Sequence[Facts], meanwhile: Callable[[], None]) -> None:
+        pool, patches, observed = self.pool, self.patches, self.observed
+        # Of some there can be no equal patch: they come first, and everything that needs no patch before the others.
+        alone = {c.sha: c for c in candidates if not (self._settled(c.sha) or pool.same_header(c))}
+        begin_names(pool, patches, list(alone.values()))
+        identity = Identity(pool, patches, observed)
+        identity.begin(candidates)
+        declaring = Declaring(self.history, self.tip, pool, patches, self.ignored)
         if not self.masked:
-            declaring = Declaring(self.history, self.tip, self.pool, self.patches, self.ignored)
-            declaring.look(self._between(candidates), left, self.observed)
+            declaring.begin(self._between(candidates))
+        meanwhile()
+        look_for_names(pool, patches, list(alone.values()), observed)
+        identity.finish()
+        left = [commit for commit in candidates if not self._settled(commit.sha)]
+        look_for_names(pool, patches, [commit for commit in left if commit.sha not in alone], observed)
+        if not self.masked:
+            declaring.look(left, observed)
         left = [commit for commit in left if commit.header and not self._found(commit.sha)]
         pairs = guesses(self.pool, left, budget(len(candidates)))
         paired = {(pair.commit.sha, pair.other.sha) for pair in pairs}

@@ -36,8 +36,12 @@ class Identity:
         self.pool = pool
         self.patches = patches
         self.observed = observed
+        self._left: list[Facts] = []
+        self._hits: dict[str, list[Facts]] = {}
+        self._parts = patches.reader.patches()
 
-    def look(self, commits: Sequence[Facts]) -> None:
+    def begin(self, commits: Sequence[Facts]) -> None:
+        """Settle what blobs alone tell, and begin to read the patches that names agree on."""
         left = [commit for commit in commits if self.pool.same_header(commit) and not self._same_blobs(commit)]
         hits = {commit.sha: self._agreeing(commit) for commit in left}
         self.patches.measure({c.sha: c for commit in left for c in (commit, *hits[commit.sha])}.values())
@@ -45,9 +49,15 @@ class Identity:
             hits[commit.sha] = [o for o in hits[commit.sha] if self.patches.may_equal(commit, o, slack=BLANKS)]
         parts = self.patches.narrowed((commit, hits[commit.sha]) for commit in left)
         self.patches.compare((commit, hits[commit.sha]) for commit in left if commit.sha not in parts)
+        self._left, self._hits, self._parts = left, hits, parts
+
+    def finish(self) -> None:
+        """Compare those patches, and after them those of the other commits that sizes allow."""
+        hits, parts = self._hits, self._parts
         left = [
-            commit for commit in left if not (commit.sha in parts and self._compare(commit, hits[commit.sha], parts))
-        ]
+            commit for commit in self._left
+            if not (commit.sha in parts and self._compare(commit, hits[commit.sha], parts))
+        ]  # fmt: skip
         self.patches.compare((commit, hits[commit.sha]) for commit in left)
         left = [commit for commit in left if not self._compare(commit, hits[commit.sha], self.patches.known)]
         others = {

@@ -227,6 +227,7 @@ class Resuming(Judging):
                  if pair[1] in lacking or pair[1] in index.members or pair[1] in inside]  # fmt: skip
         self._meet_merges(changed)
         undoing = Undoing(history, self.patches, ours, theirs, Earlier(pairs, lacking, index.members))
+        undoing.begin(self.observed)
         undoing.look(self.observed)
         self.undoings = undoing.undoings.pairs()
 

@@ -43,13 +43,21 @@ class Undoing:
         self.earlier = earlier or Earlier((), {c.sha for c in candidates}, {c.sha for c in pool})
         for pair in self.earlier.pairs:
             self.undoings.note(*pair)
+        self._held: list[Facts] = []
+        """Commits in question that the target has."""
+        self._own: list[tuple[Facts, Facts]] = []
+        """Pairs of production of which only the patches tell whether one undoes the other."""
+
+    def begin(self, observed: Mapping[str, Observed]) -> None:
+        """Note all that can be told without counterparts."""
+        self._held = [facts for sha, seen in observed.items() if seen.in_target and (facts := self.history.known(sha))]
+        self._said(observed, self._held)
+        self._quoted(self._held)
+        self._own = self._inverse(self.candidates, self.candidates)
 
     def look(self, observed: Mapping[str, Observed]) -> None:
         """Note which counterparts, and which of the commits in question, were undone and by what."""
-        held = [facts for sha, seen in observed.items() if seen.in_target and (facts := self.history.known(sha))]
-        self._said(observed, held)
-        self._quoted(held)
-        self._by_content(observed, held)
+        self._by_content(observed)
         ours, theirs = self.earlier.production, self.earlier.target
         for seen in observed.values():
             names = [match.sha for match in matches_of(seen)] + ([seen.sha] if seen.in_target else [])
@@ -79,7 +87,7 @@ class Undoing:
             for undone, by in titled_undoings(side):
                 self.undoings.note(undone, by.sha, by.committed_at)
 
-    def _by_content(self, observed: Mapping[str, Observed], held: Sequence[Facts]) -> None:
+    def _by_content(self, observed: Mapping[str, Observed]) -> None:
         known = {facts.sha: facts for facts in self.pool}
         there = [
             known[match.sha]
@@ -87,11 +95,16 @@ class Undoing:
             for match in (*seen.same_patch, *seen.same_lines, *seen.likely[:1], *seen.declared[:1])
             if match.sha in known
         ]
-        self._inverse([*there, *held], self.pool)
-        self._inverse(self.candidates, self.candidates)
+        for one, other in [*self._own, *self._inverse([*there, *self._held], self.pool)]:
+            ours, theirs = self.patches.of(one.sha), self.patches.of(other.sha)
+            if ours.readable and theirs.readable and ours.inverse_id == theirs.lines_id:
+                self.undoings.note(one.sha, other.sha, other.committed_at)
 
-    def _inverse(self, commits: Iterable[Facts], side: Sequence[Facts]) -> None:
-        """Note commits of `side` that are the exact opposite of one of `commits`, made later."""
+    def _inverse(self, commits: Iterable[Facts], side: Sequence[Facts]) -> list[tuple[Facts, Facts]]:
+        """Note commits of `side` that are the exact opposite of one of `commits`, made later.
+
+        The pairs of which only the patches tell are given back, and begun to be read.
+        """
         unique = {facts.sha: facts for facts in commits if facts.header}
         wanted = {facts.sha: facts.inverse_header for facts in unique.values()}
         headers = set(wanted.values())
@@ -112,19 +125,16 @@ class Undoing:
                 self.undoings.note(facts.sha, other.sha, other.committed_at)
             else:
                 doubtful.append((facts, other))
-        self._inverse_lines(doubtful)
+        return self._to_compare(doubtful)
 
-    def _inverse_lines(self, pairs: Sequence[tuple[Facts, Facts]]) -> None:
+    def _to_compare(self, pairs: Sequence[tuple[Facts, Facts]]) -> list[tuple[Facts, Facts]]:
         pairs = [(one, other) for one, other in pairs if not (one.wide or other.wide)]
         self.patches.measure({facts.sha: facts for pair in pairs for facts in pair}.values())
         pairs = [pair for pair in pairs if self.patches.may_equal(*pair, inverse=True)]
         apart = self.patches.told_apart(pairs, inverse=True)
         pairs = [(one, other) for one, other in pairs if (one.sha, other.sha) not in apart]
         self.patches.read(facts.sha for pair in pairs for facts in pair)
-        for one, other in pairs:
-            ours, theirs = self.patches.of(one.sha), self.patches.of(other.sha)
-            if ours.readable and theirs.readable and ours.inverse_id == theirs.lines_id:
-                self.undoings.note(one.sha, other.sha, other.committed_at)
+        return pairs
 
     def _reverts_of_nothing(self, observed: Mapping[str, Observed]) -> None:
         """A revert in production owes nothing where the target never had what it undoes."""
