@@ -22,7 +22,11 @@ EXTRA = 2000
 class Declaring:
     """Trailers and Change-Ids of one run of judgement."""
 
-    def __init__(self, history: History, tip: str, pool: Pool, patches: Patches, ignored: frozenset[str]) -> None:
+    def __init__(
+        self, history: History, tip: str, pool: Pool, patches: Patches, ignored: frozenset[str],
+        candidates: Sequence[Facts],
+    ) -> None:  # fmt: skip
+        """Looks up whom messages name; `candidates` may stand between."""
         self.history = history
         self.tip = tip
         self.pool = pool
@@ -30,18 +34,13 @@ class Declaring:
         self.ignored = ignored
         self._inside: set[str] = set()
         """Named commits that are in the target, though production has them too."""
-        self._named = Trailers([], lambda _name: None)
-
-    def begin(self, candidates: Sequence[Facts]) -> None:
-        """Look up whom messages name; `candidates` may stand between."""
         self._named = self._trailers(candidates)
 
     def look(self, left: Sequence[Facts], observed: Mapping[str, Observed]) -> None:
         """Note what the messages of `left` (and of the target) declare."""
-        trailers = self._named
         pairs: list[tuple[Facts, list[Declaration]]] = []
         for commit in left:
-            found = [*trailers.reached(commit.sha, self._in_target), *change_id_links(commit, self.pool)]
+            found = [*self._named.reached(commit.sha, self._in_target), *change_id_links(commit, self.pool)]
             found = [d for d in found if d.sha not in self.ignored and not self._before(d.sha, commit.sha)]
             if found:
                 pairs.append((commit, found))

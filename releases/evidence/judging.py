@@ -119,18 +119,17 @@ class Judging:
         pool, patches, observed = self.pool, self.patches, self.observed
         # Of some there can be no equal patch: they come first, and everything that needs no patch before the others.
         alone = {c.sha: c for c in candidates if not (self._settled(c.sha) or pool.same_header(c))}
-        begin_names(pool, patches, list(alone.values()))
+        named = begin_names(pool, patches, list(alone.values()))
         identity = Identity(pool, patches, observed)
         identity.begin(candidates)
-        declaring = Declaring(self.history, self.tip, pool, patches, self.ignored)
-        if not self.masked:
-            declaring.begin(self._between(candidates))
+        declaring = None if self.masked else self._declaring(candidates)
         meanwhile()
-        look_for_names(pool, patches, list(alone.values()), observed)
+        look_for_names(named, patches, observed)
         identity.finish()
         left = [commit for commit in candidates if not self._settled(commit.sha)]
-        look_for_names(pool, patches, [commit for commit in left if commit.sha not in alone], observed)
-        if not self.masked:
+        named = begin_names(pool, patches, [commit for commit in left if commit.sha not in alone])
+        look_for_names(named, patches, observed)
+        if declaring is not None:
             declaring.look(left, observed)
         left = [commit for commit in left if commit.header and not self._found(commit.sha)]
         pairs = guesses(self.pool, left, budget(len(candidates)))
@@ -141,6 +140,10 @@ class Judging:
         look_alike(pairs, self.patches, self.observed)
         look_for_squashes(pairs, self.patches, self.observed, self._picks_nothing)
         look_for_moments(self.pool, self.patches, left, self.observed)
+
+    def _declaring(self, candidates: Sequence[Facts]) -> Declaring:
+        between = self._between(candidates)
+        return Declaring(self.history, self.tip, self.pool, self.patches, self.ignored, between)
 
     def _between(self, candidates: Sequence[Facts]) -> Sequence[Facts]:
         """Commits of production that trailers may lead over."""

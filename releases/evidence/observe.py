@@ -123,16 +123,16 @@ def measured(patches: Patches, commit: Facts, other: Facts, evidence: tuple[Evid
 _BOTH = {Evidence.AUTHOR_DATE, Evidence.SUBJECT}
 
 
-def begin_names(pool: Pool, patches: Patches, commits: Sequence[Facts]) -> list[tuple[Facts, list[Hit]]]:
+def begin_names(pool: Pool, patches: Patches, commits: Sequence[Facts]) -> Named:
     """Commits of the target with a name in common with each; patches begin to be read where those leave a doubt."""
     hits = [(commit, found) for commit in commits if (found := hits_of(pool, commit))]
     patches.compare((commit, _others(found)) for commit, found in hits if _doubtful(commit, found))
     return hits
 
 
-def look_for_names(pool: Pool, patches: Patches, commits: Sequence[Facts], observed: Mapping[str, Observed]) -> None:
-    """Likely counterparts by author and date, then by subject."""
-    for commit, found in begin_names(pool, patches, commits):
+def look_for_names(hits: Named, patches: Patches, observed: Mapping[str, Observed]) -> None:
+    """Likely counterparts by author and date, then by subject, among what was found with `begin_names`."""
+    for commit, found in hits:
         matches = [(measured(patches, commit, hit.other, hit.evidence), hit) for hit in found]
         matches = [(match, hit) for match, hit in matches if _believable(commit, match, hit)]
         for match, hit in matches:
@@ -169,6 +169,10 @@ class Hit:
     def evidence(self) -> tuple[Evidence, ...]:
         dated = (Evidence.AUTHOR_DATE,) if self.dated else ()
         return (*dated, Evidence.SUBJECT) if self.titled or self.requested else dated
+
+
+Named = list[tuple[Facts, list[Hit]]]
+"""Commits in question, each with those of the target that have a name in common with it."""
 
 
 def hits_of(pool: Pool, commit: Facts) -> list[Hit]:

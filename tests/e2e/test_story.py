@@ -66,7 +66,7 @@ def clone(dashboard: Dashboard, tmp_path: Path) -> Path:
     return tmp_path / "work"
 
 
-def test_a_push_shows_within_two_seconds(dashboard: Dashboard, visit: Visit, clone: Path) -> None:
+def test_a_push_shows_by_itself(dashboard: Dashboard, visit: Visit, clone: Path) -> None:
     secret = dashboard.hook_secret("checkout-api")
     page = visit("/projects/checkout-api/")
     row = page.locator("#owed ol.owed > li", has_text=CARD)
