@@ -17,12 +17,28 @@ def _unplanned(record: logging.LogRecord) -> bool:
     return getattr(record, "status_code", 0) != 503
 
 
+def _in_a_line(record: logging.LogRecord) -> bool:
+    """Beat shows two stacks for each task that it cannot send: a broker that is away is told in a line."""
+    from kombu.exceptions import OperationalError
+
+    error = record.exc_info[1] if record.exc_info else None
+    while error and not isinstance(error, (OSError, OperationalError)):
+        error = error.__cause__ or error.__context__
+    if error:
+        record.msg, record.args = "The broker is away, what is due is sent at its next turn: %s", (error,)
+        record.exc_info = record.exc_text = None
+    return True
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{levelname} {name}: {message}", "style": "{"}},
     # 503 is an answer that we give on purpose, with its reason: a probe that asks every second must not fill the log.
-    "filters": {"unplanned": {"()": "django.utils.log.CallbackFilter", "callback": _unplanned}},
+    "filters": {
+        "unplanned": {"()": "django.utils.log.CallbackFilter", "callback": _unplanned},
+        "in_a_line": {"()": "django.utils.log.CallbackFilter", "callback": _in_a_line},
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
@@ -31,6 +47,7 @@ LOGGING = {
         # Visitors ask for pages that do not exist: that is no news.
         "django.request": {"level": "ERROR", "filters": ["unplanned"]},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "celery.beat": {"filters": ["in_a_line"]},
         "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
     },
 }
