@@ -40,6 +40,8 @@ class FetchResult:
     """What one fetch brought."""
 
     changes: tuple[RefChange, ...]
+    refs: Refs
+    """The branches and tags that readers see now."""
     head_branch: str | None
     """The branch that the remote's HEAD names; None when it is detached or the repository is empty."""
     bytes: int
@@ -157,9 +159,9 @@ class Mirror:
     def _update(self, work: Work, start: float) -> FetchResult:
         before = _pack_bytes(self.path)
         listing = work.list_remote()
-        changes = work.bring(self.path, listing)
+        changes, refs = work.bring(self.path, listing)
         received = max(0, _pack_bytes(self.path) - before)
-        return FetchResult(tuple(changes), listing.head, self.size(), received, time.monotonic() - start)
+        return FetchResult(tuple(changes), refs, listing.head, self.size(), received, time.monotonic() - start)
 
     def _create(self, work: Work, start: float) -> FetchResult:
         """Fetch into a folder beside, then put it in place: a killed first fetch is never half-visible."""
@@ -168,17 +170,17 @@ class Mirror:
             shutil.rmtree(self._fresh)
         if not self._fresh.exists():
             _init(self._fresh, sha256=any(len(sha) == 64 for sha in listing.refs.values()))
-        work.bring(self._fresh, listing)
+        _changes, refs = work.bring(self._fresh, listing)
         replaces = self.path.exists()
         old = self._salvage(work) if replaces else {}
-        changes = mirror_refs.compare(self._fresh, old, mirror_refs.shown_refs(self._fresh))
+        changes = mirror_refs.compare(self._fresh, old, refs)
         if replaces:
             os.rename(self.path, self._former)
         os.rename(self._fresh, self.path)
         shutil.rmtree(self._former, ignore_errors=True)
         size = self.size()
         return FetchResult(
-            tuple(changes), listing.head, size, _pack_bytes(self.path), time.monotonic() - start,
+            tuple(changes), refs, listing.head, size, _pack_bytes(self.path), time.monotonic() - start,
             first=not replaces, repaired=replaces,
         )  # fmt: skip
 

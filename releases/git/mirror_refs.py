@@ -20,6 +20,7 @@ from .repository import ref_text
 
 INCOMING = "refs/incoming/"
 KEPT = "refs/hotfixdash/kept/"
+_SHOWN = ("refs/heads", "refs/tags")
 _NOTE = "hotfixdash-listing"
 """File in the mirror: a digest of the remote's references as of when all they lead to was known to be here."""
 
@@ -65,13 +66,23 @@ def read_refs(git_dir: Path, *prefixes: str) -> Refs:
 
 
 def shown_refs(git_dir: Path) -> Refs:
-    return read_refs(git_dir, "refs/heads", "refs/tags")
+    return read_refs(git_dir, *_SHOWN)
 
 
 def incoming_refs(git_dir: Path) -> Refs:
     """What the last fetch brought, under the names that it will be shown by."""
-    prefix = INCOMING.encode()
-    return {b"refs/" + name.removeprefix(prefix): sha for name, sha in read_refs(git_dir, INCOMING).items()}
+    return _as_shown(read_refs(git_dir, INCOMING))
+
+
+def both_refs(git_dir: Path) -> tuple[Refs, Refs]:
+    """What is shown, and what the last fetch brought."""
+    refs = read_refs(git_dir, *_SHOWN, INCOMING)
+    incoming = {name: sha for name, sha in refs.items() if name.startswith(INCOMING.encode())}
+    return {name: sha for name, sha in refs.items() if name not in incoming}, _as_shown(incoming)
+
+
+def _as_shown(incoming: Refs) -> Refs:
+    return {b"refs/" + name.removeprefix(INCOMING.encode()): sha for name, sha in incoming.items()}
 
 
 def note_listing(git_dir: Path, refs: Refs) -> None:

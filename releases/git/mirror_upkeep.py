@@ -65,7 +65,6 @@ def check(git_dir: Path) -> None:
     """
     if not (git_dir / "HEAD").is_file():
         raise NotARepository("The folder of the mirror holds no repository.")
-    runner.run(["rev-parse", "--git-dir"], git_dir=git_dir)
     _check_packs(git_dir / "objects" / "pack")
     for path in (git_dir / "objects").glob("??/*"):
         if path.stat().st_size == 0:

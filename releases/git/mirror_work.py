@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,32 +104,34 @@ class Work:
                 refs[name] = value.decode("ascii")
         return Listing(refs, head)
 
-    def bring(self, folder: Path, listing: Listing) -> list[RefChange]:
-        """Fetch what is new and show it to readers; gives what changed for them."""
-        self.receive(folder, listing)
-        shown, incoming = mirror_refs.shown_refs(folder), mirror_refs.incoming_refs(folder)
+    def bring(self, folder: Path, listing: Listing) -> tuple[list[RefChange], Refs]:
+        """Fetch what is new and show it to readers; gives what changed for them, and all that they see now."""
+        shown, incoming = mirror_refs.both_refs(folder)
+        incoming = self.receive(folder, listing, incoming)
         _set_head(folder, listing.head)
         if shown == incoming:
-            return []
+            return [], incoming
         filters = mirror_upkeep.graph_has_filters(folder)
         mirror_upkeep.write_graph(folder, filters=filters, pass_fds=(self.lock,))
         changes = mirror_refs.compare(folder, shown, incoming)
         mirror_refs.publish(folder, shown, incoming, changes, (self.lock,))
         mirror_upkeep.pack_refs(folder, (self.lock,))
-        return changes
+        return changes, incoming
 
-    def receive(self, folder: Path, listing: Listing) -> None:
-        """Fetch what is new, unseen by readers so far."""
-        if mirror_refs.incoming_refs(folder) != listing.refs:
+    def receive(self, folder: Path, listing: Listing, incoming: Refs) -> Refs:
+        """Fetch what is new, unseen by readers so far; from what an earlier fetch brought to what this one did."""
+        if incoming != listing.refs:
             self._transfer(folder, listing)
-            if mirror_refs.incoming_refs(folder) != listing.refs:
-                return  # an incomplete source: what it lacks is asked for again next time
-        mirror_refs.note_listing(folder, listing.refs)
+            incoming = mirror_refs.incoming_refs(folder)
+        # From an incomplete source not everything comes: what it lacks is asked for again next time.
+        if incoming == listing.refs:
+            mirror_refs.note_listing(folder, listing.refs)
+        return incoming
 
     def have_at_hand(self, folder: Path, listing: Listing) -> None:
         """Fetch what is new unless everything that the remote lists is known to be here."""
         if not mirror_refs.is_noted(folder, listing.refs):
-            self.receive(folder, listing)
+            self.receive(folder, listing, mirror_refs.incoming_refs(folder))
 
     def _transfer(self, folder: Path, listing: Listing) -> None:
         args = [
@@ -175,6 +178,5 @@ def _set_head(folder: Path, branch: str | None) -> None:
     if branch is None:
         return
     wanted = f"refs/heads/{branch}"
-    now = runner.run(["symbolic-ref", "-q", "HEAD"], git_dir=folder, ok_codes=(0, 1, 128)).line
-    if now != wanted:
+    if (folder / "HEAD").read_bytes() != b"ref: %s\n" % os.fsencode(wanted):
         runner.run(["symbolic-ref", "HEAD", wanted], git_dir=folder, ok_codes=None, guarded=True)

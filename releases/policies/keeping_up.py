@@ -47,7 +47,7 @@ from .guess import Guess, fitted, guess
 from .names import matches
 from .newer_lines import answer_for_lines as answer
 from .question import Question, QuestionError
-from .services import Recorded, report_record
+from .services import report_record
 
 log = logging.getLogger(__name__)
 
@@ -120,11 +120,12 @@ def _stages(run: FetchRun, heart: Heartbeat) -> None:
         heart.stage("Reading refs")
         project, look, refs_changed = _look_record(run, project, glance, at)
         heart.stage("Judging")
-        verdicts_changed = _judge(run, project, glance, look, at, previews=False)
+        verdicts_changed, owed = _judge(run, project, glance, look, at, previews=False)
         heart.stage("Counting releases")
         _releases_count(run, project, glance.git_dir)
-        heart.stage("Trying merges")
-        verdicts_changed += _judge(run, project, glance, look, at, previews=True)
+        if owed:
+            heart.stage("Trying merges")
+            verdicts_changed += _judge(run, project, glance, look, at, previews=True)[0]
         with fetch_held(run):
             Project.objects.filter(pk=project.pk).update(judged_key=judged_key(project, glance))
     problem = policy_problem(FlowPolicy.from_data(project.policy), glance)
@@ -202,21 +203,18 @@ def production_tags(policy: FlowPolicy, glance: Glance, look: Look) -> set[str]:
     return tags | tags_merged(glance.git_dir, tips)
 
 
-def _judge(run: FetchRun, project: Project, glance: Glance, look: Look, at: datetime, *, previews: bool) -> int:
-    """Ask the question, record the answer, tell the pages; returns how many verdicts changed."""
-    if not any(ref.commit for ref in look.refs):
-        recorded = report_record(project, _nothing(project), at, run=run)
-    else:
-        recorded = _answer_record(run, project, glance.git_dir, at, previews=previews)
+def _judge(
+    run: FetchRun, project: Project, glance: Glance, look: Look, at: datetime, *, previews: bool
+) -> tuple[int, bool]:
+    """Ask the question, record the answer, tell the pages; how many verdicts changed, and whether anything is owed."""
+    report = _nothing(project)
+    if any(ref.commit for ref in look.refs):
+        question = Question.of(FlowPolicy.from_data(project.policy))
+        report = answer(glance.git_dir, question, store=_facts(project), preview=previews)
+    recorded = report_record(project, report, at, run=run, previews=previews)
     if recorded.changed or not previews:
         live.publish(live.project_topic(project.pk), live.OVERVIEW)
-    return recorded.verdicts
-
-
-def _answer_record(run: FetchRun, project: Project, git_dir: Path, at: datetime, *, previews: bool) -> Recorded:
-    question = Question.of(FlowPolicy.from_data(project.policy))
-    report = answer(git_dir, question, store=_facts(project), preview=previews)
-    return report_record(project, report, at, run=run, previews=previews)
+    return recorded.verdicts, any(fix.owed_to for fix in report.fixes)
 
 
 def _facts(project: Project) -> Path:

@@ -12,7 +12,7 @@ from django.conf import settings
 from releases.git import objects
 from releases.git.credentials import Credential as GitCredential
 from releases.git.mirror import FetchResult, Mirror
-from releases.git.mirror_refs import Moved, shown_refs
+from releases.git.mirror_refs import Moved
 from releases.git.remotes import RemotePolicy
 from releases.git.repository import RefRow, Repository, locate, ref_text
 
@@ -108,7 +108,7 @@ def mirror_fetch(project: Project) -> Glance:
     """Bring the mirror up to date and say what it names now. Raises `GitError`, `SecretUnreadable`."""
     result = mirror_of(project).fetch()
     git_dir = locate(mirror_folder(project))
-    return Glance(git_dir, {ref_text(name): sha for name, sha in shown_refs(git_dir).items()}, result)
+    return Glance(git_dir, {ref_text(name): sha for name, sha in result.refs.items()}, result)
 
 
 def mirror_look(project: Project, glance: Glance) -> Look:
