@@ -28,6 +28,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.plugins.needs import find_chromium  # noqa: E402
+
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 PROJECT = "checkout-api"
 FIX = "Send 3-D Secure timeout in milliseconds"
@@ -85,9 +89,7 @@ def measure(site: dict[str, Any], folder: Path, rounds: int) -> list[float]:
     secret = hook_secret(site)
     seconds = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), headless=True, args=FLAGS
-        )
+        browser = playwright.chromium.launch(executable_path=find_chromium(), headless=True, args=FLAGS)
         page = browser.new_page(base_url=site["url"])
         sign_in(page)
         page.goto(f"/projects/{PROJECT}/")
