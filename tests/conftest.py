@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 
 from hotfixdash.accounts.roles import Role
 
-pytest_plugins = ["tests.plugins.kinds", "tests.plugins.prepared", "tests.plugins.real"]
+pytest_plugins = ["tests.plugins.garbage", "tests.plugins.kinds", "tests.plugins.prepared", "tests.plugins.real"]
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])

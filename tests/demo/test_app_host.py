@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,11 @@ def says(place: Place, path: str = "") -> tuple[str, int]:
     """Version and process id that answer; ("", 0) when nobody does."""
     try:
         with urllib.request.urlopen(f"{place.url}{path}", timeout=2) as answer:
-            version, pid = answer.read().decode().split()
-            return version, int(pid)
-    except OSError:
+            version, _, pid = answer.read().decode().partition(" ")
+    except (OSError, HTTPException):
         return "", 0
+    # One that is ended in the middle of an answer has said nothing.
+    return (version, int(pid)) if pid else ("", 0)
 
 
 def until(true: Callable[[], Any], seconds: float = 30.0) -> Any:

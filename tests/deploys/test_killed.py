@@ -265,6 +265,7 @@ def test_killed_in_the_middle_of_any_command(kind: str, whom: str, tmp_path: Pat
     in_the_middle(kind, whom, tmp_path)
 
 
+@pytest.mark.long
 def test_killed_when_it_has_just_paused_loses_nothing(tmp_path: Path) -> None:
     shop = make_shop(tmp_path, "staging")
     shop.pipeline(StepSpec("look", StepKind.MANUAL, text="Look."), StepSpec("b", StepKind.BUILD, shop.says("build")))

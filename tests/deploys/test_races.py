@@ -25,7 +25,7 @@ from tests.factories import make_environment, sha
 
 from .asking import Shop, make_shop
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.races]
 ROUNDS = 6
 """So often each race is run: who comes first changes."""
 WHY = "Card payments are declined everywhere."

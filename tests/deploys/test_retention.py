@@ -113,6 +113,7 @@ def test_a_deployment_of_one_that_is_gone_builds_it_again(shop: Shop) -> None:
     assert "v1.0.1" in kept()
 
 
+@pytest.mark.long
 def test_going_back_to_one_that_is_gone_says_so_and_builds_it_anew(shop: Shop) -> None:
     sweep()
     place, to = shop.place("staging"), Run.objects.get(kind="deploy", tag="v1.0.1")
@@ -145,6 +146,7 @@ def test_what_comes_out_differently_does_not_go_back(shop: Shop) -> None:
     assert shop.place("staging").live == Run.objects.get(kind="deploy", tag="v1.0.5")
 
 
+@pytest.mark.long
 def test_the_form_offers_it(shop: Shop) -> None:
     client, to = Client(), Run.objects.get(kind="deploy", tag="v1.0.1")
     client.force_login(make_user(role="release-manager", projects=[shop.project]))

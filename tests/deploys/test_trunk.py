@@ -103,6 +103,7 @@ def test_an_environment_that_asks_for_a_person_gets_one(shop: Shop) -> None:
     assert shop.place("staging").live is not None
 
 
+@pytest.mark.long
 def test_each_head_is_tagged_once_whatever_is_looked_at_again(shop: Shop) -> None:
     merge(shop, "apples")
     for _ in range(3):

@@ -341,6 +341,7 @@ def test_the_watch_of_another_ones_worker_is_written_once(shop: Shop) -> None:
     assert Event.objects.filter(kind="run.verified", subject=f"run:{run.pk}").count() == 1
 
 
+@pytest.mark.long
 def test_what_was_unwell_before_does_not_count_against_what_follows(shop: Shop, app: Served) -> None:
     shipped(shop, "v1.0.0", watch=0)
     good = app.answers["/"]

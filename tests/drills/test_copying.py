@@ -37,7 +37,7 @@ def has(folder: Path, sha: str) -> bool:
     return git(folder, "cat-file", "-t", sha, check=False).strip() == "commit"
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", WAYS_OF_WORKING)
 def test_the_fix_exists_nowhere_in_the_copy(demo_repositories: dict[str, Path], name: str) -> None:
     project = tracked(demo_repositories, name)
@@ -78,7 +78,7 @@ def refused(drill: Drill, plan: Plan) -> str:
     return ""
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", WAYS_OF_WORKING)
 def test_bringing_the_fix_to_its_target_conflicts(
     demo_repositories: dict[str, Path], name: str, tmp_path: Path

@@ -125,6 +125,7 @@ def test_what_is_not_there_is_not_found(real: Real, path: str) -> None:
     assert signed_in("administrator").get(path).status_code == 404
 
 
+@pytest.mark.long
 def test_unknown_verbs_are_not_found(real: Real) -> None:
     drill = make_drill(real)
     assert signed_in("administrator").get(f"/drills/{drill.pk}/explode/").status_code == 404
@@ -160,6 +161,7 @@ def test_the_running_drill_tells_what_to_do_and_what_was_seen(tmp_path: Path, re
     assert part.content.decode().strip().startswith('<div id="drill"')
 
 
+@pytest.mark.long
 def test_the_hint_is_hidden_until_somebody_opens_it(real: Real, lead: Any) -> None:
     drill = make_drill(real, actor=lead)
     client = signed_in("engineer")
@@ -254,6 +256,7 @@ def test_every_page_of_a_copy_carries_the_banner_and_the_title(real: Real, lead:
     assert client.get(f"/projects/{slug}/drills/")["Location"] == f"/drills/{drill.pk}/"
 
 
+@pytest.mark.long
 def test_a_copy_has_no_settings(real: Real) -> None:
     drill = make_drill(real)
     assert drill.copy is not None
@@ -265,6 +268,7 @@ def test_a_copy_has_no_settings(real: Real) -> None:
         assert client.post(f"/projects/{drill.copy.slug}/{rest}", {"form": "remove"}).status_code == 403
 
 
+@pytest.mark.long
 def test_its_incidents_stand_on_its_own_list_only(real: Real) -> None:
     drill = make_drill(real)
     assert drill.copy is not None

@@ -183,6 +183,7 @@ def test_unknown_scenarios_and_fixes_are_refused(real: Real, scenario: str) -> N
         drill_start(real.project, "replay", None)
 
 
+@pytest.mark.long
 def test_a_drill_is_not_drilled(real: Real) -> None:
     drill = make_drill(real)
     assert drill.copy is not None
@@ -190,6 +191,7 @@ def test_a_drill_is_not_drilled(real: Real) -> None:
         drill_start(drill.copy, "replay", real.fix)
 
 
+@pytest.mark.long
 def test_what_is_over_is_not_ended_again(real: Real) -> None:
     lead = make_user("lea", "release-manager", all_projects=True)
     drill = make_drill(real, actor=lead)

@@ -99,6 +99,7 @@ def test_a_past_hotfix_is_done_again(tmp_path: Path, real: Real, people: tuple[A
     assert real.refs() == before
 
 
+@pytest.mark.long
 def test_a_conflict_and_a_verify_that_fails(tmp_path: Path, real: Real, people: tuple[Any, Any]) -> None:
     lead, other = people
     before = real.refs()

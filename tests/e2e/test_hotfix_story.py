@@ -154,6 +154,7 @@ def by_git(visit: Visit, till: Till, key: str) -> Page:
     return page
 
 
+@pytest.mark.long
 def test_buttons_and_git_alone_end_on_the_same_page(
     visit: Visit, dashboard: Dashboard, tmp_path: Path, till: Till
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -80,6 +82,11 @@ PAGES = (
     "/no-such-page/",
 )
 REFUSED = {"/no-such-page/": 404}
+# In each way to look at pages every run looks at half of them; the long tests look at the others.
+EVEN, ODD = PAGES[::2], PAGES[1::2]
+HALVES = pytest.mark.parametrize(
+    "paths", [pytest.param(EVEN, id="some"), pytest.param(ODD, id="others", marks=pytest.mark.long)]
+)
 
 
 def evidence_pages(page: Page) -> list[str]:
@@ -92,19 +99,21 @@ def evidence_pages(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("width", "theme"),
+    ("width", "theme", "paths"),
     [
-        (1440, "light"),
-        (390, "dark"),
-        pytest.param(1440, "dark", marks=pytest.mark.long),
-        pytest.param(390, "light", marks=pytest.mark.long),
+        pytest.param(1440, "light", EVEN, id="1440-light"),
+        pytest.param(390, "dark", ODD, id="390-dark"),
+        pytest.param(1440, "light", ODD, id="1440-light-others", marks=pytest.mark.long),
+        pytest.param(390, "dark", EVEN, id="390-dark-others", marks=pytest.mark.long),
+        pytest.param(1440, "dark", PAGES, id="1440-dark", marks=pytest.mark.long),
+        pytest.param(390, "light", PAGES, id="390-light", marks=pytest.mark.long),
     ],
 )
-def test_axe_finds_nothing_serious(visit: Visit, theme: str, width: int) -> None:
+def test_axe_finds_nothing_serious(visit: Visit, theme: str, width: int, paths: Sequence[str]) -> None:
     visit.expect("404 (Not Found)")
     page = visit(who="admin", theme=theme, width=width)
     found = []
-    for path in [*PAGES, *evidence_pages(page)]:
+    for path in [*paths, *evidence_pages(page)]:
         answer = page.goto(path)
         assert answer is not None
         assert answer.status == REFUSED.get(path, 200), path
@@ -116,10 +125,11 @@ def test_axe_finds_nothing_serious(visit: Visit, theme: str, width: int) -> None
     assert not found, "\n".join(found)
 
 
-def test_nothing_scrolls_sideways_on_the_smallest_screen(visit: Visit) -> None:
+@HALVES
+def test_nothing_scrolls_sideways_on_the_smallest_screen(visit: Visit, paths: Sequence[str]) -> None:
     visit.expect("404 (Not Found)")
     page = visit(who="admin", width=320)
-    wide = [path for path in [*PAGES, *evidence_pages(page)] if page.goto(path) and overflows(page)]
+    wide = [path for path in [*paths, *evidence_pages(page)] if page.goto(path) and overflows(page)]
     assert not wide
 
 
@@ -153,11 +163,12 @@ MISSED = """() => {
 }"""
 
 
-def test_tab_reaches_everything_on_every_page_and_shows_where_it_is(visit: Visit) -> None:
+@HALVES
+def test_tab_reaches_everything_on_a_page_and_shows_where_it_is(visit: Visit, paths: Sequence[str]) -> None:
     visit.expect("404 (Not Found)")
     page = visit(who="admin", width=1440)
     found = []
-    for path in [*PAGES, *evidence_pages(page)]:
+    for path in [*paths, *evidence_pages(page)]:
         page.goto(path)
         page.evaluate("document.activeElement.blur()")
         page.evaluate(WATCH)

@@ -67,6 +67,7 @@ def test_whoever_may_act_sees_their_own_buttons(site: Site, run: Run) -> None:
     assert address in theirs
 
 
+@pytest.mark.long
 def test_a_crowd_costs_little(site: Site, run: Run) -> None:
     def spent(role: str) -> float:
         sessions = [session_of(make_user(f"{role}-{n}", role, projects=[run.project])) for n in range(24)]

@@ -62,6 +62,7 @@ def test_a_download_is_whole_while_others_leave_half_way(site: Site, run: Run, c
     assert b"shop" in read(site, "/projects/shop/", cookie), "pages are answered as before"
 
 
+@pytest.mark.long
 def test_more_people_than_threads_are_answered_and_nothing_stays_open(site: Site, run: Run, cookie: str) -> None:
     path = f"/projects/shop/deploys/{run.pk}/"
     with ThreadPoolExecutor(60) as pool:

@@ -77,6 +77,7 @@ def test_it_is_for_those_who_see_the_project(site: Site, run: Run) -> None:
     assert ask(site, run, "x", member)[0] == 200, "an odd number is answered by the ordinary view"
 
 
+@pytest.mark.long
 def test_two_hundred_pages_cost_little(site: Site, run: Run) -> None:
     """The same lines for all: what one page costs is a lookup, not a query and a template."""
     session = session_of(make_user("ada", "viewer", projects=[run.project]))

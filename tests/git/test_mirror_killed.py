@@ -115,6 +115,7 @@ def truth_of_objects(path: Path, names: dict[str, str]) -> set[str]:
         return {sha for sha, there in repository.has_objects(names.values()).items() if there}
 
 
+@pytest.mark.long
 def test_killed_at_any_moment_the_next_fetch_converges(tmp_path):
     assert kill_and_converge(tmp_path, rounds=6, seed=1) >= 2
 

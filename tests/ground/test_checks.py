@@ -65,7 +65,7 @@ def test_data_folder_that_cannot_even_hold_the_secret(tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("environment", "found"),
     [
@@ -82,7 +82,7 @@ def test_errors_stop_the_start(tmp_path: Path, environment: dict[str, str], foun
     assert "HINT" in said
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("environment", "found"),
     [

@@ -130,6 +130,7 @@ def test_maintenance_lines(tmp_path: Path) -> None:
     assert (hotfix.finished_at is not None, hotfix.tag) == (True, "v1.2.1")
 
 
+@pytest.mark.long
 def test_a_fix_of_a_newer_line_waits_for_no_older_line(tmp_path: Path) -> None:
     repo = make_repo(tmp_path)
     repo.commit({"app.py": APP}, "Start")

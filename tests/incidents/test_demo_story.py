@@ -72,7 +72,16 @@ def git(name: str, *args: str) -> str:
     return subprocess.run(["git", "-C", str(remote), *args], capture_output=True, text=True, check=True).stdout
 
 
-def test_both_incidents_hang_on_git(demo: Path) -> None:
+def test_what_is_told_is_true_to_git_and_told_once(demo: Path, client: Client) -> None:
+    both_incidents_hang_on_git()
+    the_timelines_are_made_of_facts_in_the_order_of_git()
+    what_was_learned_is_published_and_acted_upon_by_a_commit()
+    its_timeline_says_of_develop_what_git_says()
+    everybody_reads_the_status_page_and_finds_no_name_there(client)
+    told_once()
+
+
+def both_incidents_hang_on_git() -> None:
     going_on = Incident.objects.get(hotfixes__key=story.OPEN)
     assert going_on.state == Incident.State.IDENTIFIED
     assert going_on.project.name == "ledger"
@@ -89,7 +98,7 @@ def test_both_incidents_hang_on_git(demo: Path) -> None:
     assert set(Incident.objects.values_list("number", flat=True)) == {1, 2}
 
 
-def test_the_timelines_are_made_of_facts_in_the_order_of_git(demo: Path) -> None:
+def the_timelines_are_made_of_facts_in_the_order_of_git() -> None:
     told = [fact.text for fact in reversed(timeline(Incident.objects.get(hotfixes__key=story.OVER)))]
     whole = "\n".join(told)
     steps = ("was declared", "fix written", "is identified", "tagged (v2.9.3)", "is monitoring", "is resolved")
@@ -105,7 +114,7 @@ def test_the_timelines_are_made_of_facts_in_the_order_of_git(demo: Path) -> None
     assert said.at > next(fact.at for fact in going_on if "fix written" in fact.text)
 
 
-def test_what_was_learned_is_published_and_acted_upon_by_a_commit(demo: Path) -> None:
+def what_was_learned_is_published_and_acted_upon_by_a_commit() -> None:
     postmortem = PostMortem.objects.get()
     assert postmortem.state == PostMortem.State.PUBLISHED
     assert readiness(postmortem).ready
@@ -119,7 +128,7 @@ def test_what_was_learned_is_published_and_acted_upon_by_a_commit(demo: Path) ->
     assert "main" in git("invoice-web", "branch", "--contains", done)
 
 
-def test_its_timeline_says_of_develop_what_git_says(demo: Path) -> None:
+def its_timeline_says_of_develop_what_git_says() -> None:
     shown = {entry.text.partition(":")[0].rstrip("."): entry.at for entry in entries(PostMortem.objects.get())}
     subject = "Escape customer names in PDF invoices"
     rows = git("invoice-web", "log", "--format=%ct %s", "v2.9.0..develop").splitlines()
@@ -129,7 +138,7 @@ def test_its_timeline_says_of_develop_what_git_says(demo: Path) -> None:
     assert abs(shown["develop takes it back"] - at[f'Revert "{subject}"']) < close
 
 
-def test_told_once(demo: Path) -> None:
+def told_once() -> None:
     before = counted()
     call_command("demo", verbosity=0)
     assert counted() == before
@@ -144,7 +153,7 @@ def test_nothing_is_opened_a_second_time_by_the_sweep(demo: Path) -> None:
     assert not PostMortem.objects.filter(hotfix__key=story.OVER).exclude(incident__isnull=False).exists()
 
 
-def test_everybody_reads_the_status_page_and_finds_no_name_there(demo: Path, client: Client) -> None:
+def everybody_reads_the_status_page_and_finds_no_name_there(client: Client) -> None:
     answer = client.get(f"/status/{story.SLUG}/")
     assert answer.status_code == 200
     text = answer.content.decode()

@@ -288,7 +288,8 @@ def post_all(client: Client, incident: Incident, text: str) -> list[int]:
     return [client.post(path, data).status_code for path, data in asked.items()]
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.sample(13)
+@pytest.mark.parametrize("text", sorted(TEXTS, key=lambda text: TEXTS.index(text) % 4))
 def test_every_form_takes_it_as_words_or_says_why_not(admin: Client, scene: Incident, text: str) -> None:
     statuses = post_all(admin, scene, text)
     assert set(statuses) <= {302, 404, 422}

@@ -210,7 +210,7 @@ def test_the_keyboard_is_enough(open_page: Pages, site: Site, shop: Shop, manage
     assert page.evaluate("document.activeElement.id") == "do-withdraw"
 
 
-@pytest.mark.sample(1)
+@pytest.mark.long
 @pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
 def test_axe_finds_nothing(open_page: Pages, site: Site, shop: Shop, manager: User, theme: str, width: int) -> None:
     asked = shop.request()

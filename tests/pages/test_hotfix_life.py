@@ -120,6 +120,7 @@ def test_whoever_pushed_can_have_git_looked_at_from_the_page(tmp_path: Path) -> 
     assert "Check now" not in main_words(scene.as_(viewer).get(scene.url()))
 
 
+@pytest.mark.long
 def test_each_page_on_the_way_says_what_is_next(tmp_path: Path) -> None:
     scene = make_scene(tmp_path)
     engineer, manager = scene.as_(scene.engineer), scene.as_(scene.manager)

@@ -168,6 +168,7 @@ def test_what_waits_in_the_forge_is_named_everywhere_and_not_offered_again(scene
     assert f"{WAITS} Delete that branch to do it another way." in words_of(asked)
 
 
+@pytest.mark.long
 def test_what_is_owed_elsewhere_is_offered_beside_what_waits(scene: Scene) -> None:
     set_aside(scene, others=True)
     response = scene.as_(scene.engineer).get(scene.url())
@@ -179,6 +180,7 @@ def next_title(response: Any) -> str:
     return str(response.context["next"].title)
 
 
+@pytest.mark.long
 def test_the_forge_is_linked_where_its_address_is_known(scene: Scene) -> None:
     verdict = set_aside(scene)
     Project.objects.filter(pk=scene.project.pk).update(remote_url="git@github.com:org/shop.git")
@@ -224,6 +226,7 @@ def test_a_tag_that_is_no_version_is_refused_beside_its_field(scene: Scene) -> N
     assert not Operation.objects.exists()
 
 
+@pytest.mark.long
 def test_a_finish_that_failed_is_over_once_it_is_tagged(scene: Scene) -> None:
     scene.fix()
     look(scene.project)
@@ -342,6 +345,7 @@ def locked(scene: Scene) -> Path:
     return hook
 
 
+@pytest.mark.long
 def test_a_cut_that_failed_and_was_made_by_hand_needs_nobody_any_more(scene: Scene) -> None:
     scene.repo.delete(BRANCH)
     look(scene.project)
@@ -356,6 +360,7 @@ def test_a_cut_that_failed_and_was_made_by_hand_needs_nobody_any_more(scene: Sce
     assert not waits(scene)
 
 
+@pytest.mark.long
 def test_a_clean_up_that_failed_and_was_made_by_hand_needs_nobody_any_more(scene: Scene) -> None:
     ship(scene)
     for target in ("develop", "release/1.1"):
@@ -394,6 +399,7 @@ def test_the_second_to_press_merge_back_everywhere_reads_who_was_first(scene: Sc
     assert Operation.objects.count() == 2
 
 
+@pytest.mark.long
 def test_somebody_was_first_for_one_branch_only(scene: Scene) -> None:
     verdict = ship(scene)
     ok(scene.as_(scene.engineer).post(address(scene, verdict, "merge-back")))
@@ -403,6 +409,7 @@ def test_somebody_was_first_for_one_branch_only(scene: Scene) -> None:
     assert Operation.objects.count() == 2
 
 
+@pytest.mark.long
 def test_names_of_branches_are_mono_in_what_operations_say(scene: Scene) -> None:
     verdict = ship(scene)
     refuse_pushes(scene)
@@ -444,6 +451,7 @@ def test_merging_back_with_the_same_push_is_offered_where_it_is_clean_everywhere
     assert "mended" in scene.repo.read("release/1.1", "app.py")
 
 
+@pytest.mark.long
 def test_it_is_not_offered_where_one_branch_would_conflict(scene: Scene) -> None:
     scene.repo.commit({"app.py": app((3, "otherwise"))}, "Another way", branch="develop")
     scene.fix()
@@ -466,6 +474,7 @@ def test_a_version_file_stands_in_nobodys_way(scene: Scene) -> None:
     assert scene.repo.read("develop", "VERSION") == "1.1.0.dev\n"
 
 
+@pytest.mark.long
 def test_a_real_conflict_beside_a_version_file_still_counts(scene: Scene) -> None:
     scene.repo.commit({"VERSION": "1.1.0.dev\n", "app.py": app((3, "otherwise"))}, "Another way", branch="develop")
     scene.repo.commit({"VERSION": "1.0.2\n"}, "[HOTFIX] TICKET-7: version", branch=BRANCH, author="jo")
@@ -474,6 +483,7 @@ def test_a_real_conflict_beside_a_version_file_still_counts(scene: Scene) -> Non
     assert verdict.detail == "conflicts in 1 file"
 
 
+@pytest.mark.long
 def test_the_one_push_is_offered_beside_a_version_file_too(scene: Scene) -> None:
     scene.repo.commit({"VERSION": "1.1.0.dev\n"}, "Next version", branch="develop")
     scene.repo.commit({"VERSION": "1.0.2\n"}, "[HOTFIX] TICKET-7: version", branch=BRANCH, author="jo")
@@ -482,6 +492,7 @@ def test_the_one_push_is_offered_beside_a_version_file_too(scene: Scene) -> None
     assert sorted(finish_form(scene)["also"].value()) == ["develop", "release/1.1"]
 
 
+@pytest.mark.long
 def test_its_own_line_of_production_is_no_branch_that_must_have_it(
     scene: Scene, tmp_path: Path, client: Client
 ) -> None:

@@ -67,6 +67,7 @@ def page(reader: Client, ticket: Hotfix) -> str:
     return main_words(reader.get(f"/projects/{ticket.project.slug}/hotfixes/{ticket.key}/"))
 
 
+@pytest.mark.long
 def test_what_was_only_tagged_is_in_production_nowhere(shop: Shop, reader: Client) -> None:
     ticket = merged_back(shop)
     assert states(ticket)["production"] == "todo"
@@ -93,6 +94,7 @@ def test_what_the_pipeline_brought_there_is_in_production_everywhere(shop: Shop,
     assert "v1.0.2 for" in now[:120]
 
 
+@pytest.mark.long
 def test_a_later_release_brings_it_too(shop: Shop, reader: Client) -> None:
     ticket = merged_back(shop)
     shop.tag("v1.0.3")
@@ -105,6 +107,7 @@ def test_a_later_release_brings_it_too(shop: Shop, reader: Client) -> None:
     assert "in production since" in page(reader, ticket)
 
 
+@pytest.mark.long
 def test_a_release_without_it_takes_it_out_again(shop: Shop, reader: Client) -> None:
     ticket = merged_back(shop)
     ship(shop, "v1.0.2")

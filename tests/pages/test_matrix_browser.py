@@ -163,8 +163,8 @@ def pages(fix: Fix) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.sample(2)
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390), ("dark", 1440), ("light", 390)])
 def test_nothing_stands_in_anybodys_way(
     open_page: Pages, site: Site, broker: Broker, person: User, fix: Fix, theme: str, width: int
 ) -> None:

@@ -5,9 +5,10 @@ into a warning. On SQLite, tests marked `postgres` are left out. With TEST_DATAB
 database runs and counts as one; those that need no database, or a browser, are left to the run on SQLite, and so are
 the long ones that are not marked `postgres` themselves: what they kill does not depend on which database it was.
 Without `--long` only those run there that may tell the two databases apart: the ones marked so, the ones that really
-commit (races, locks, processes of their own), and the rooms with queries of their own kind. `make test-full` runs all.
+commit (races, locks, processes of their own), and those of queries of their own kind. `make test-full` runs all.
 
 Of a test with many dear cases, `@pytest.mark.sample(3)` leaves the first three to every run; the others are long.
+Those marked `races` run on PostgreSQL every time, and on SQLite with the long ones.
 """
 
 from __future__ import annotations
@@ -26,8 +27,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="Run the tests marked long too.")
 
 
-TELLING_ROOMS = ("incidents", "keeping_up", "operations", "projects")
-"""Folders of tests with searches, batches and conditional updates that databases carry out in ways of their own."""
+TELLING = (
+    "tests/incidents/test_announcements", "tests/incidents/test_hostile", "tests/incidents/test_incident_pages",
+    "tests/incidents/test_postmortem_library", "tests/incidents/test_status_pages", "tests/keeping_up/",
+    "tests/operations/test_carrying", "tests/operations/test_journal", "tests/operations/test_pressing",
+    "tests/projects/",
+)  # fmt: skip
+"""Tests of searches, batches and conditional updates, and of odd texts, which databases take in ways of their own."""
+SAME = ("test_killed", "test_stream")
+"""Modules of tests that commit, about something else than the database."""
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "site", "worker"}
 
 
@@ -44,8 +52,9 @@ def _tells(item: pytest.Item) -> bool:
     commits = (marker is not None and marker.kwargs.get("transaction")) or {"transactional_db", "live_server"} & set(
         getattr(item, "fixturenames", ())
     )
-    room = item.nodeid.split("/")[1]
-    return bool(item.get_closest_marker("postgres") or commits or room in TELLING_ROOMS)
+    if item.get_closest_marker("postgres") or item.nodeid.startswith(TELLING):
+        return True
+    return bool(commits and not item.path.stem.startswith(SAME))
 
 
 def _kinds(item: pytest.Item) -> list[str]:
@@ -65,6 +74,10 @@ def _mark_beyond_samples(items: list[pytest.Item]) -> None:
             item.add_marker("long")
 
 
+def _wants_worker(item: pytest.Item) -> bool:
+    return "worker_process" in getattr(item, "fixturenames", ())
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _mark_beyond_samples(items)
@@ -73,7 +86,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         item.user_properties.append(("kinds", ",".join(_kinds(item))))
         needs_postgres = item.get_closest_marker("postgres") and not ON_POSTGRES
-        needs_time = item.get_closest_marker("long") and not config.getoption("--long")
+        dear = item.get_closest_marker("long") or (item.get_closest_marker("races") and not ON_POSTGRES)
+        needs_time = dear and not config.getoption("--long")
         same_as_on_sqlite = ON_POSTGRES and (
             not uses_database(item)
             or item.get_closest_marker("browser")
@@ -84,6 +98,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = kept
+    # A worker that was stopped for a test without one takes seconds to come back.
+    # Whole dashboards run on until the end: their tests are the last.
+    items.sort(key=lambda item: (not _wants_worker(item), item.nodeid.startswith("tests/e2e/")))
 
 
 class Tally:

@@ -1,4 +1,4 @@
-"""Runs every test on SQLite; beside them those of a whole dashboard, and then those with a database on PostgreSQL."""
+"""Runs every test on SQLite, those with real servers and browsers beside the others, and many on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -34,32 +34,28 @@ class Pass:
         return subprocess.run(command, cwd=ROOT, env=environment, stdout=output, stderr=output, check=False).returncode
 
 
-def one_by_one(passes: Sequence[Pass], given: Sequence[str], output: IO[str]) -> int:
-    """One pass after the other, all into `output`; the worst exit code."""
+def one_by_one(passes: Sequence[Pass], given: Sequence[str], output: IO[str] | None = None) -> int:
+    """One pass after the other, all into `output` or seen at once; the worst exit code."""
     worst = 0
     for each in passes:
         began = time.monotonic()
-        output.write(f"\n== {each.title}\n")
-        output.flush()
+        print(f"\n== {each.title}", file=output, flush=True)
         code = each.run(given, output)
-        output.seek(0, os.SEEK_END)
-        output.write(f"{ended(each, code, began)}\n")
-        output.flush()
+        if output is not None:
+            output.seek(0, os.SEEK_END)
+        print(ended(each, code, began), file=output, flush=True)
         worst = max(worst, code)
         if code == INTERRUPTED:
             break
     return worst
 
 
-def run(first: Pass, given: Sequence[str], beside: Sequence[Pass]) -> int:
-    """One pass whose output is seen at once, and those beside it whose output is shown when all have ended."""
+def run(lane: Sequence[Pass], beside: Sequence[Pass], given: Sequence[str]) -> int:
+    """Passes whose output is seen at once, and those beside them whose output is shown when all have ended."""
     began = time.monotonic()
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output, ThreadPoolExecutor(1) as lane:
-        others = lane.submit(one_by_one, beside, given, output)
-        print(f"\n== {first.title}", flush=True)
-        code = first.run(given)
-        print(ended(first, code, began), flush=True)
-        worst = max(code, others.result())
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output, ThreadPoolExecutor(1) as threads:
+        others = threads.submit(one_by_one, beside, given, output)
+        worst = max(one_by_one(lane, given), others.result())
         output.seek(0)
         print(output.read(), flush=True)
     print(f"== All in {time.monotonic() - began:.0f} s: {'FAILED' if worst else 'passed'}", flush=True)
@@ -74,19 +70,23 @@ def ended(what: Pass, code: int, began: float) -> str:
 
 def main() -> int:
     given = sys.argv[1:]
-    real = ["broker", "browser"] + (["long"] if "--long" in given else [])
-    apart = Pass(
-        "Every test but those of a whole dashboard, on SQLite", ["--require", ",".join(real), "--ignore=tests/e2e"]
+    long = ["long"] if "--long" in given else []
+    plain = Pass(
+        "Tests within their own process, on SQLite",
+        ["-m", "not broker and not browser", *(["--require", "long"] if long else [])],
     )
-    # One process: each that took one of these would start a dashboard of its own. It waits more than it computes.
-    whole = Pass("A whole dashboard, in a browser", ["--require", "broker,browser", "-n", "0", "tests/e2e"])
-    # As many processes as there are cores, however many the others are: this pass begins while those are at work.
+    # Begins when the others are half done: as many processes as there are cores.
     postgres = Pass(
         "Tests with a database, on PostgreSQL",
         ["--require", "postgres", "-n", str(max(2, os.cpu_count() or 1))],
         {"TEST_DATABASE": "postgres"},
     )
-    return run(apart, given, beside=[whole, postgres])
+    # One process: each would start servers, a browser and dashboards of its own. It waits more than it computes.
+    whole = Pass(
+        "With broker, worker, web server, browser and whole dashboards, on SQLite",
+        ["--require", ",".join(["broker", "browser", *long]), "-n", "0", "-m", "broker or browser"],
+    )
+    return run([plain, postgres], [whole], given)
 
 
 if __name__ == "__main__":

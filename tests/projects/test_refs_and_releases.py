@@ -69,6 +69,7 @@ def test_nothing_new_writes_nothing(django_assert_max_num_queries: object) -> No
         assert refs_record(project, rows, set(), LATER).total == 0
 
 
+@pytest.mark.long
 def test_ten_thousand_refs_take_few_queries_and_do_not_flood_the_ledger(
     django_assert_max_num_queries: Callable[[int], AbstractContextManager[object]],
 ) -> None:

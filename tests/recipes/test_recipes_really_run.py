@@ -72,6 +72,7 @@ def test_a_symlink_is_switched_the_server_restarted_and_both_taken_back(switched
     ]  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 def test_a_server_that_does_not_come_back_is_noticed(switched: Bench, units: Units) -> None:
     switched.good(switched.ship("v2.0.0", "staging"))

@@ -82,6 +82,7 @@ def test_kubernetes(bench: Bench) -> None:
     bench.no_secret_is_seen()
 
 
+@pytest.mark.long
 def test_a_rollout_that_does_not_become_ready_fails_the_deployment(bench: Bench) -> None:
     with_docker(bench)
     bench.stand_in("kubectl", ("rollout status", "error: timed out waiting for the condition", 1))
