@@ -16,8 +16,8 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make run                 start on http://127.0.0.1:8000 with a demo (HOST, PORT, DATA_DIR)"
 	@echo "make run REPO=<path|URL> track that repository at once"
-	@echo "make test                every test, against real git, PostgreSQL, broker, worker and browser"
-	@echo "make test-full           the same with the long kill-and-race runs"
+	@echo "make test                against real git, PostgreSQL, broker, worker and browser"
+	@echo "make test-full           every test: the long kill-and-race runs and dear variants, too"
 	@echo "make check               style, types, import directions, migrations, templates, compose file"
 	@echo "make bench               the measurements in docs/performance.md"
 	@echo "make lock                pin the newest allowed packages, with hashes"

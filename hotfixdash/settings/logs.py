@@ -22,10 +22,10 @@ def _in_a_line(record: logging.LogRecord) -> bool:
     from kombu.exceptions import OperationalError
 
     error = record.exc_info[1] if record.exc_info else None
-    while error and not isinstance(error, (OSError, OperationalError)):
-        error = error.__cause__ or error.__context__
-    if error:
-        record.msg, record.args = "The broker is away, what is due is sent at its next turn: %s", (error,)
+    if error is None or not str(record.msg).startswith("Message Error"):
+        return True
+    if isinstance(error.__cause__ or error.__context__, OperationalError):
+        record.msg, record.args = "The broker is away, it is sent at its next turn: %s", (error,)
         record.exc_info = record.exc_text = None
     return True
 

@@ -55,9 +55,10 @@ Refs = dict[bytes, str]
 """Object ids by name; names stay bytes, as git has them."""
 
 
-def read_refs(git_dir: Path, *prefixes: str) -> Refs:
+def read_refs(git_dir: Path, *prefixes: str, max_output: int = runner.MAX_OUTPUT) -> Refs:
     """The references below these prefixes."""
-    listed = runner.run(["for-each-ref", "--format=%(objectname) %(refname)", *prefixes], git_dir=git_dir)
+    args = ["for-each-ref", "--format=%(objectname) %(refname)", *prefixes]
+    listed = runner.run(args, git_dir=git_dir, max_output=max_output)
     found: Refs = {}
     for line in listed.stdout.splitlines():
         sha, _, name = line.partition(b" ")
@@ -76,7 +77,7 @@ def incoming_refs(git_dir: Path) -> Refs:
 
 def both_refs(git_dir: Path) -> tuple[Refs, Refs]:
     """What is shown, and what the last fetch brought."""
-    refs = read_refs(git_dir, *_SHOWN, INCOMING)
+    refs = read_refs(git_dir, *_SHOWN, INCOMING, max_output=2 * runner.MAX_OUTPUT)
     incoming = {name: sha for name, sha in refs.items() if name.startswith(INCOMING.encode())}
     return {name: sha for name, sha in refs.items() if name not in incoming}, _as_shown(incoming)
 

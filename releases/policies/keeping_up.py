@@ -2,7 +2,7 @@
 
 Every stage writes in transactions that check whether this worker still holds the run, so it may be killed anywhere:
 what was written is true, what was not is written by the next run. Verdicts come first, without trial merges, because
-somebody waits for them; previews and the counts of releases follow.
+somebody waits for them; the counts of releases follow, and previews where something is owed.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def verdict_row(judged: Judged) -> Verdict:
     answer, old = judged.answer, judged.old
     owed = not answer.settled and not judged.fix.chore and judged.fix.present
     preview, detail = answer.preview.as_data() if answer.preview else None, answer.detail
-    if judged.keep_preview and old is not None and old.code == answer.verdict.value and preview is None:
+    if owed and judged.keep_preview and old is not None and old.code == answer.verdict.value and preview is None:
         preview, detail = old.preview, old.detail or detail
     settled_at = _settled_at(judged)
     return Verdict(

@@ -256,7 +256,6 @@ def test_every_page_of_a_copy_carries_the_banner_and_the_title(real: Real, lead:
     assert client.get(f"/projects/{slug}/drills/")["Location"] == f"/drills/{drill.pk}/"
 
 
-@pytest.mark.long
 def test_a_copy_has_no_settings(real: Real) -> None:
     drill = make_drill(real)
     assert drill.copy is not None

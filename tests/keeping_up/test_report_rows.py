@@ -190,6 +190,16 @@ def test_a_preview_stays_until_the_target_moves() -> None:
     assert Verdict.objects.get().preview is None
 
 
+def test_a_preview_goes_when_nothing_is_owed_any_more() -> None:
+    project = make_project()
+    tried = make_fix_verdict(preview=make_preview("src/cart.py"), detail="conflicts in 1 file")
+    report_record(project, make_report([make_fix_report(1, {"develop": tried})], develop=sha("a")), NOW)
+    chore = make_fix_report(1, {"develop": make_fix_verdict()}, chore=True)
+    report_record(project, make_report([chore], develop=sha("a")), LATER, previews=False)
+    verdict = Verdict.objects.get()
+    assert (verdict.owed, verdict.preview) == (False, None)
+
+
 def test_hostile_text_is_stored_without_what_no_database_takes() -> None:
     project = make_project()
     nasty = make_fix_report(

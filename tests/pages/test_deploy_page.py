@@ -260,6 +260,7 @@ def test_what_never_began_can_be_asked_for_again(place: Environment) -> None:
     assert again not in as_(person(place, "viewer")).get(url(run)).content.decode()
 
 
+@pytest.mark.broker
 def test_many_who_look_at_the_same_part_share_it(
     place: Environment, broker: Any, django_assert_max_num_queries: Any
 ) -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import gc
 
+import pytest
+
 gc.disable()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """The process that hands tests out to others collects none."""
+    if session.config.getoption("dist", "no") != "no" and not hasattr(session.config, "workerinput"):
+        gc.enable()
 
 
 def pytest_collection_finish() -> None:

@@ -3,7 +3,7 @@
 `--require broker,browser` names the kinds that must have run, without a skip. ALLOW_SKIP=1 turns the failure
 into a warning. On SQLite, tests marked `postgres` are left out. With TEST_DATABASE=postgres every test that uses the
 database runs and counts as one; those that need no database, or a browser, are left to the run on SQLite, and so are
-the long ones that are not marked `postgres` themselves: what they kill does not depend on which database it was.
+the long ones, unless they are marked `postgres` or stand among those that tell the databases apart.
 Without `--long` only those run there that may tell the two databases apart: the ones marked so, the ones that really
 commit (races, locks, processes of their own), and those of queries of their own kind. `make test-full` runs all.
 
@@ -46,13 +46,17 @@ def uses_database(item: pytest.Item) -> bool:
     return bool(DATABASE_FIXTURES & set(getattr(item, "fixturenames", ())))
 
 
+def _telling(item: pytest.Item) -> bool:
+    return item.nodeid.startswith(TELLING)
+
+
 def _tells(item: pytest.Item) -> bool:
     """Whether it may tell one database from the other."""
     marker = item.get_closest_marker("django_db")
     commits = (marker is not None and marker.kwargs.get("transaction")) or {"transactional_db", "live_server"} & set(
         getattr(item, "fixturenames", ())
     )
-    if item.get_closest_marker("postgres") or item.nodeid.startswith(TELLING):
+    if item.get_closest_marker("postgres") or _telling(item):
         return True
     return bool(commits and not item.path.stem.startswith(SAME))
 
@@ -91,7 +95,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         same_as_on_sqlite = ON_POSTGRES and (
             not uses_database(item)
             or item.get_closest_marker("browser")
-            or (item.get_closest_marker("long") and not item.get_closest_marker("postgres"))
+            or (item.get_closest_marker("long") and not item.get_closest_marker("postgres") and not _telling(item))
         )
         tells_little = ON_POSTGRES and not config.getoption("--long") and not _tells(item)
         (left if needs_postgres or needs_time or same_as_on_sqlite or tells_little else kept).append(item)

@@ -1,4 +1,4 @@
-"""Runs every test on SQLite, those with real servers and browsers beside the others, and many on PostgreSQL."""
+"""Runs tests on SQLite, those with real servers and browsers beside the others, and then on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def main() -> int:
         "Tests within their own process, on SQLite",
         ["-m", "not broker and not browser", *(["--require", "long"] if long else [])],
     )
-    # Begins when the others are half done: as many processes as there are cores.
+    # Beside what is left of the others: as many processes as there are cores.
     postgres = Pass(
         "Tests with a database, on PostgreSQL",
         ["--require", "postgres", "-n", str(max(2, os.cpu_count() or 1))],
