@@ -172,7 +172,7 @@ class Mirror:
             _init(self._fresh, sha256=any(len(sha) == 64 for sha in listing.refs.values()))
         _changes, refs = work.bring(self._fresh, listing)
         replaces = self.path.exists()
-        old = self._salvage(work) if replaces else {}
+        old = self._salvage(work, refs) if replaces else {}
         changes = mirror_refs.compare(self._fresh, old, refs)
         if replaces:
             os.rename(self.path, self._former)
@@ -184,14 +184,14 @@ class Mirror:
             first=not replaces, repaired=replaces,
         )  # fmt: skip
 
-    def _salvage(self, work: Work) -> Refs:
+    def _salvage(self, work: Work, fresh: Refs) -> Refs:
         """Take over the tips that only the damaged mirror has, as far as they can be read; gives its references."""
         try:
             old = mirror_refs.shown_refs(self.path)
             kept = mirror_refs.read_refs(self.path, KEPT)
         except (GitError, OSError):
             return {}
-        new = set(mirror_refs.shown_refs(self._fresh).values())
+        new = set(fresh.values())
         wanted = {sha: name for name, sha in (*old.items(), *kept.items()) if sha not in new}
         for sha, name in list(wanted.items())[:_SALVAGED]:
             try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from .environment import receiving_config, serving_config
 from .errors import Corrupt, MissingObject
 from .mirror_refs import RefChange, Refs
 from .remotes import Checked
-from .repository import ref_text
+from .repository import Repository, ref_text
 
 ALWAYS = (("fetch.unpackLimit", "1"),)
 """What comes in stays one pack: a transfer that fails leaves one draft to sweep, not thousands of loose objects."""
@@ -177,6 +176,5 @@ def _packets(data: bytes) -> Iterator[bytes]:
 def _set_head(folder: Path, branch: str | None) -> None:
     if branch is None:
         return
-    wanted = f"refs/heads/{branch}"
-    if (folder / "HEAD").read_bytes() != b"ref: %s\n" % os.fsencode(wanted):
-        runner.run(["symbolic-ref", "HEAD", wanted], git_dir=folder, ok_codes=None, guarded=True)
+    if Repository(folder).head_branch() != branch:
+        runner.run(["symbolic-ref", "HEAD", f"refs/heads/{branch}"], git_dir=folder, ok_codes=None, guarded=True)

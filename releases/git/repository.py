@@ -215,9 +215,20 @@ class Repository:
 
     def head_branch(self) -> str | None:
         """Short name of the branch that HEAD names, even if it has no commit yet; None when HEAD is detached."""
-        done = runner.run(["symbolic-ref", "-q", "HEAD"], git_dir=self.git_dir, ok_codes=(0, 1, 128))
-        name = ref_text(done.stdout.rstrip(b"\n"))
+        name = self._head_written()
+        if name is None:
+            done = runner.run(["symbolic-ref", "-q", "HEAD"], git_dir=self.git_dir, ok_codes=(0, 1, 128))
+            name = ref_text(done.stdout.rstrip(b"\n"))
         return name.removeprefix("refs/heads/") if name.startswith("refs/heads/") else None
+
+    def _head_written(self) -> str | None:
+        """What the file HEAD names, without a git; None where only git can tell (detached, or kept in another way)."""
+        try:
+            said = ref_text((self.git_dir / "HEAD").read_bytes())
+        except OSError:
+            return None
+        name = said.removeprefix("ref:").strip()
+        return name if said.startswith("ref:") and name != "refs/heads/.invalid" else None
 
     def is_empty(self) -> bool:
         """Whether no branch and no tag is there."""

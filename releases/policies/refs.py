@@ -71,7 +71,7 @@ def read_refs(git_dir: Path, store: Path | None = None) -> Refs:
         commit, made_at = led.get(sha, ("", 0))
         if commit:
             refs.tags[short] = TagRef(short, commit, made_at)
-    refs.head = _head(git_dir)
+    refs.head = Repository(git_dir).head_branch()
     return refs
 
 
@@ -105,16 +105,6 @@ def _read_tags(git_dir: Path) -> tuple[dict[str, tuple[str, int]], bool]:
         commit = sha if kind == "commit" else peeled if peeled_kind == "commit" else ""
         led[sha] = (commit, int(made) if made.lstrip("-").isdigit() else 0)
     return led, whole
-
-
-def _head(git_dir: Path) -> str | None:
-    """The branch that HEAD names; None when it is detached."""
-    try:
-        said = (git_dir / "HEAD").read_text("utf-8", "backslashreplace")
-    except OSError:
-        return Repository(git_dir).head_branch()
-    name = said.removeprefix("ref:").strip()
-    return name.removeprefix("refs/heads/") if said.startswith("ref:") and name.startswith("refs/heads/") else None
 
 
 def _rows(git_dir: Path, form: str, prefixes: Sequence[str]) -> list[list[str]]:

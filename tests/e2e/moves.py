@@ -10,6 +10,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from .conftest import Dashboard
+
 PATIENCE = 180.0
 """Seconds for each stage: the whole dashboard and other tests share the machine."""
 
@@ -26,6 +28,11 @@ def until(what: Callable[[], bool], said: str) -> None:
     while not what():
         assert time.monotonic() < deadline, said
         time.sleep(0.3)
+
+
+def demo_is_out(dashboard: Dashboard) -> None:
+    """The demo's own first releases have been shipped."""
+    until(lambda: not (dashboard.folder / "demo/apps/to-ship").exists(), "the demo's first releases did not come out")
 
 
 def reaches(page: Page, name: str, state: str = "is-done") -> None:

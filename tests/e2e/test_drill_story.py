@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from .conftest import Dashboard, Visit
-from .moves import PATIENCE, answer, git, reaches, review_and_finish, until
+from .moves import PATIENCE, answer, demo_is_out, git, reaches, review_and_finish
 from .test_whole_story import sent
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker]
@@ -224,7 +224,7 @@ def learned(page: Page, drill: str) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_a_drill_from_its_start_to_what_was_learned(dashboard: Dashboard, visit: Visit, tmp_path: Path) -> None:
-    until(lambda: not (dashboard.folder / "demo/apps/to-ship").exists(), "the demo's first releases did not come out")
+    demo_is_out(dashboard)
     admin, page = visit(who="admin", width=1440), visit(who="manager", width=1440)
     set_up_status_page(admin)
     stranger = visit.stranger(f"/status/{STATUS}/")

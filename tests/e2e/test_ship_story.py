@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from .conftest import Dashboard, Visit
-from .moves import PATIENCE, git, until
+from .moves import PATIENCE, demo_is_out, git, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker]
 PROJECT, BEFORE, TAG = "checkout-api", "v1.2.3", "v1.2.4"
@@ -41,7 +41,7 @@ def dashboard(shipping_dashboard: Dashboard) -> Dashboard:
 @pytest.fixture
 def shipped(dashboard: Dashboard) -> Dashboard:
     """The demo's own first releases are out."""
-    until(lambda: not (dashboard.folder / "demo/apps/to-ship").exists(), "the demo's first releases did not come out")
+    demo_is_out(dashboard)
     return dashboard
 
 

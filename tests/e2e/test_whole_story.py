@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from .conftest import Dashboard, Visit
-from .moves import PATIENCE, answer, git, reaches, review_and_finish, until
+from .moves import PATIENCE, answer, demo_is_out, git, reaches, review_and_finish
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker]
 PROJECT, KEY, TAG, STATUS = "ledger", "TICKET-4801", "v3.8.4", "payouts"
@@ -188,7 +188,7 @@ def learn(page: Page, second: Page, incident: str) -> str:
 @pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_from_the_incident_to_what_was_learned(dashboard: Dashboard, visit: Visit, tmp_path: Path) -> None:
-    until(lambda: not (dashboard.folder / "demo/apps/to-ship").exists(), "the demo's first releases did not come out")
+    demo_is_out(dashboard)
     admin, page = visit(who="admin", width=1440), visit(who="manager", width=1440)
     set_up_status_page(admin)
     clone = Clone(dashboard, tmp_path)
